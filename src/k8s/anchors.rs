@@ -17,13 +17,18 @@
 //!
 //! A Lease's `renewTime` comes from its holder's clock. It is only shown and never used as an anchor.
 
-use std::hash::{BuildHasher, Hash};
+mod few;
+
+use std::hash::{BuildHasher, Hash, Hasher};
 
 use foldhash::fast::FixedState;
 use k8s_openapi::api::coordination::v1::Lease;
 
-use super::meta::{ManagedFields, Meta};
+use super::envelope::PROTOBUF_MAGIC;
+use super::meta::{ManagedFields, Meta, StoredEntry, TimeFields};
 use super::object::tree_of;
+use super::special::go_text;
+use few::Few;
 
 /// The field that an anchor's time comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,18 +73,31 @@ pub const CREDIBLE_SECONDS: std::ops::RangeInclusive<i64> = 0..=4_294_967_295;
 /// value, so a pass over a whole store keeps a few bytes per key and reads each value once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Times {
-    created: Option<i64>,
-    deletion_requested: Option<i64>,
-    /// For each managedFields entry with a time: a hash of the manager and the time, and the time.
-    written: Vec<(u32, i64)>,
+    created: Option<u32>,
+    deletion_requested: Option<u32>,
+    written: AllWritten,
 }
+
+/// For each managedFields entry with a time: a hash of the manager and the time, and the time.
+type AllWritten = Few<(u32, u32), 6>;
 
 /// Hashes of the times in a version, to find the times that are new in the next version. If two hashes collide, an
 /// anchor is missed; nothing else goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Digest {
-    /// The hash of the version's identity, then one hash per time, sorted.
-    hashes: Box<[u32]>,
+pub struct Digest(Hashes);
+
+/// The hash of a version's identity, and one hash per time. A store has a digest for each key, and most objects have few
+/// times: their digests need no allocation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Hashes {
+    /// The places of `times` after the first `count` are 0.
+    Few {
+        version: u32,
+        count: u8,
+        times: [u32; 4],
+    },
+    /// The times are sorted.
+    Many { version: u32, times: Box<[u32]> },
 }
 
 /// What is known about the previous version of an object.
@@ -97,36 +115,43 @@ impl Times {
     /// Reads the times of a value; None if it is not an object. An encrypted value must be decrypted first.
     #[must_use]
     pub fn read(value: &[u8]) -> Option<Self> {
-        Self::read_with_meta(value).map(|(times, _)| times)
+        let Some(body) = value.strip_prefix(PROTOBUF_MAGIC) else {
+            return Self::read_with_meta(value).map(|(times, _)| times);
+        };
+        let mut written = AllWritten::default();
+        let fields = TimeFields::read(body, &mut |entry| add_stored(&mut written, &entry))?;
+        Some(Self::new(fields, written))
     }
 
     /// The same with the metadata that is read on the way. It has no managedFields.
     #[must_use]
     pub fn read_with_meta(value: &[u8]) -> Option<(Self, Meta<'_>)> {
-        let mut written = Vec::new();
-        let meta = Meta::read_with(value, &mut |entry| written.extend(written_at(&entry)))?;
-        Some((Self::new(&meta, written), meta))
+        let mut written = AllWritten::default();
+        let meta = Meta::read_with(value, &mut |entry| add(&mut written, &entry))?;
+        Some((Self::new((&meta).into(), written), meta))
     }
 
     /// The times of an object.
     #[must_use]
     pub fn from_meta(meta: &Meta<'_>) -> Self {
-        let written = meta.managed_fields.iter().filter_map(written_at).collect();
-        Self::new(meta, written)
+        let mut written = AllWritten::default();
+        for entry in &meta.managed_fields {
+            add(&mut written, entry);
+        }
+        Self::new(meta.into(), written)
     }
 
     /// The times of an object, with those of all its managedFields entries.
-    fn new(meta: &Meta<'_>, mut written: Vec<(u32, i64)>) -> Self {
-        let credible = |time: &i64| CREDIBLE_SECONDS.contains(time);
-        let created = meta.creation_time.filter(credible);
+    fn new(fields: TimeFields, mut written: AllWritten) -> Self {
+        let created = fields.creation.and_then(credible);
         // A time before the object's creation was copied with it, for example from a restored backup.
-        let own = |time: &i64| credible(time) && created.is_none_or(|created| created <= *time);
-        let grace = meta.deletion_grace_seconds.unwrap_or_default();
-        let requested = meta.deletion_time.map(|time| time.saturating_sub(grace));
+        let own = |time: &u32| created.is_none_or(|created| created <= *time);
+        let grace = fields.deletion_grace.unwrap_or_default();
+        let requested = fields.deletion.map(|time| time.saturating_sub(grace));
         written.retain(|(_, time)| own(time));
         Self {
             created,
-            deletion_requested: requested.filter(own),
+            deletion_requested: requested.and_then(credible).filter(own),
             written,
         }
     }
@@ -135,7 +160,7 @@ impl Times {
     #[must_use]
     pub fn created(&self) -> Option<Anchor> {
         self.created.map(|time| Anchor {
-            time,
+            time: time.into(),
             evidence: Evidence::Created,
         })
     }
@@ -145,27 +170,21 @@ impl Times {
     pub fn digest(&self, create_revision: i64, version: i64) -> Option<Digest> {
         /// An API server keeps at most ten entries with operation Update. Entries with operation Apply have no limit.
         const MAX_ENTRIES: usize = 256;
-        if self.written.len() > MAX_ENTRIES {
+        let written = self.written.as_slice();
+        if written.len() > MAX_ENTRIES {
             return None;
         }
-        let requested = usize::from(self.deletion_requested.is_some());
-        let times = self.written.len().saturating_add(requested);
-        let mut hashes = Vec::with_capacity(times.saturating_add(1));
-        hashes.push(hash((create_revision, version)));
-        hashes.extend(self.written.iter().map(|(hash, _)| *hash));
-        hashes.extend(self.deletion_requested.map(|_| hash(DELETING)));
-        if let [_, times @ ..] = &mut *hashes {
-            times.sort_unstable();
-        }
-        Some(Digest {
-            hashes: hashes.into(),
-        })
+        let requested = self.deletion_requested.map(|_| hash(DELETING));
+        let hashes = written.iter().map(|(hash, _)| *hash).chain(requested);
+        let version = hash((create_revision, version));
+        Some(Digest(Hashes::new(version, hashes)))
     }
 
     /// The newest of the managedFields times whose hash fulfils `counts`.
     fn newest(&self, counts: impl Fn(u32) -> bool) -> Option<i64> {
-        let counted = self.written.iter().filter(|(hash, _)| counts(*hash));
-        counted.map(|(_, time)| *time).max()
+        let counted = self.written.as_slice().iter();
+        let counted = counted.filter(|(hash, _)| counts(*hash));
+        counted.map(|(_, time)| i64::from(*time)).max()
     }
 }
 
@@ -173,12 +192,39 @@ impl Digest {
     /// Whether the digest belongs to this version of this generation of its key.
     #[must_use]
     pub fn is_for(&self, create_revision: i64, version: i64) -> bool {
-        self.hashes.first() == Some(&hash((create_revision, version)))
+        let (Hashes::Few { version: known, .. } | Hashes::Many { version: known, .. }) = &self.0;
+        *known == hash((create_revision, version))
     }
 
     fn has(&self, hash: u32) -> bool {
-        let times = self.hashes.get(1..).unwrap_or_default();
-        times.binary_search(&hash).is_ok()
+        match &self.0 {
+            Hashes::Few { count, times, .. } => {
+                let times = times.get(..usize::from(*count)).unwrap_or_default();
+                times.contains(&hash)
+            }
+            Hashes::Many { times, .. } => times.binary_search(&hash).is_ok(),
+        }
+    }
+}
+
+impl Hashes {
+    fn new(version: u32, mut hashes: impl Iterator<Item = u32>) -> Self {
+        let (mut count, mut times) = (0_u8, [0; 4]);
+        for (place, hash) in times.iter_mut().zip(&mut hashes) {
+            *place = hash;
+            count = count.saturating_add(1);
+        }
+        let Some(next) = hashes.next() else {
+            return Self::Few {
+                version,
+                count,
+                times,
+            };
+        };
+        let times = times.into_iter().chain([next]).chain(hashes);
+        let mut times: Box<[u32]> = times.collect();
+        times.sort_unstable();
+        Self::Many { version, times }
     }
 }
 
@@ -200,7 +246,7 @@ impl Anchor {
                     .deletion_requested
                     .filter(|_| !digest.has(hash(DELETING)));
                 let requested = requested.map(|time| Self {
-                    time,
+                    time: time.into(),
                     evidence: Evidence::DeletionRequested,
                 });
                 let is_new = |hash: u32| !digest.has(hash);
@@ -227,22 +273,47 @@ impl Anchor {
 /// Represents a requested deletion in a digest.
 const DELETING: &str = "deletionTimestamp";
 
-/// The hash and the time of an entry that has a time of its own.
-fn written_at(entry: &ManagedFields<'_>) -> Option<(u32, i64)> {
-    let time = entry.time.filter(|_| entry.manager != MERGED)?;
-    Some((entry_hash(entry), time))
+/// A time in [`CREDIBLE_SECONDS`], which is the range of 32 bits.
+fn credible(time: i64) -> Option<u32> {
+    u32::try_from(time).ok()
 }
 
-/// The hash of an entry's manager and time.
-fn entry_hash(entry: &ManagedFields<'_>) -> u32 {
-    let ManagedFields {
-        manager,
-        operation,
-        subresource,
-        time,
-        ..
-    } = entry;
-    hash((manager, operation, subresource, time))
+/// Adds the hash and the time of an entry that has a time of its own.
+fn add(written: &mut AllWritten, entry: &ManagedFields<'_>) {
+    let texts = [&entry.manager, &entry.operation, &entry.subresource];
+    add_written(written, texts.map(|text| text.as_bytes()), entry.time);
+}
+
+/// The same of an entry whose texts are as they are stored.
+fn add_stored(written: &mut AllWritten, entry: &StoredEntry<'_>) {
+    let texts = [entry.manager, entry.operation, entry.subresource];
+    if texts.iter().all(|text| text.is_ascii()) {
+        add_written(written, texts, entry.time);
+    } else {
+        // Bytes that are not UTF-8 are hashed as the text that they are read as.
+        let texts = texts.map(go_text);
+        add_written(written, texts.each_ref().map(|t| t.as_bytes()), entry.time);
+    }
+}
+
+/// The same of an entry with the texts manager, operation and subresource.
+fn add_written(written: &mut AllWritten, texts: [&[u8]; 3], time: Option<i64>) {
+    let [manager, operation, subresource] = texts;
+    let time = time.and_then(credible);
+    if let Some(time) = time.filter(|_| manager != MERGED.as_bytes()) {
+        let texts = (Text(manager), Text(operation), Text(subresource));
+        written.push((hash((texts, Some(i64::from(time)))), time));
+    }
+}
+
+/// A text that is hashed as a `str`, without a check that it is one.
+struct Text<'t>(&'t [u8]);
+
+impl Hash for Text<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(self.0);
+        state.write_u8(0xff);
+    }
 }
 
 /// A 32-bit hash. It is the same in every run, so that a collision does not make the output of two runs differ.
@@ -269,8 +340,13 @@ pub fn lease_renewed(value: &[u8]) -> Option<i64> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use std::borrow::Cow;
+    use std::path::Path;
 
     use super::*;
+    use crate::bbolt::{Db, Direction};
+    use crate::diag::Diagnostics;
+    use crate::etcd::State;
+    use crate::wire::put_bytes;
 
     fn entry(manager: &'static str, time: i64) -> ManagedFields<'static> {
         ManagedFields {
@@ -369,6 +445,137 @@ mod tests {
         let times = Times::from_meta(&object(100, &[("kubectl", 100), ("kubelet", 150)]));
         let anchor = Anchor::from_times(&times, Previous::Unknown).unwrap();
         assert_eq!((anchor.time, anchor.evidence), (150, Evidence::Floor));
+    }
+
+    /// The values of the databases in a folder.
+    fn values(folder: &Path, found: &mut Vec<Vec<u8>>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                values(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "db") {
+                let image = std::fs::read(path).unwrap();
+                let diagnostics = Diagnostics::new();
+                if let Ok(db) = Db::from_image(&image, None, &diagnostics) {
+                    let records = State::from_db(db).records(Direction::Forward);
+                    found.extend(records.map(|record| record.value.to_vec()));
+                }
+            }
+        }
+    }
+
+    /// The times of a value by its metadata, with all texts checked.
+    fn times_by_meta(value: &[u8]) -> Option<Times> {
+        Meta::read(value).map(|meta| Times::from_meta(&meta))
+    }
+
+    #[test]
+    fn the_times_of_any_value_are_those_of_its_metadata() {
+        let mut all = Vec::new();
+        values(
+            Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/testdata")),
+            &mut all,
+        );
+        all.sort();
+        all.dedup();
+        let (mut with_times, mut altered, mut state) = (0, 0, 1_u64);
+        let mut random = |below: usize| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            usize::try_from(state >> 33).unwrap() % below.max(1)
+        };
+        for value in &all {
+            let times = Times::read(value);
+            assert_eq!(times, times_by_meta(value), "{}", value.escape_ascii());
+            let has_times = times
+                .as_ref()
+                .is_some_and(|times| !times.written.as_slice().is_empty());
+            with_times += usize::from(has_times);
+            if !value.starts_with(PROTOBUF_MAGIC) {
+                continue;
+            }
+            // The metadata is at the start of a value.
+            for _ in 0..40 {
+                let mut value = value.clone();
+                let at = random(value.len().min(1000));
+                match random(4) {
+                    0 => value.truncate(at),
+                    1 => value[at] = 0xff,
+                    _ => value[at] ^= 1 << random(8),
+                }
+                let mutated = Times::read(&value);
+                assert_eq!(mutated, times_by_meta(&value), "{}", value.escape_ascii());
+                altered += usize::from(mutated != times);
+            }
+        }
+        assert!(with_times > 500 && altered > 2000, "{with_times} {altered}");
+    }
+
+    /// A Pod with these fields in its metadata, and then an entry of managedFields by `kubelet` at 150.
+    fn pod(fields: &[(u32, &[u8])]) -> Vec<u8> {
+        let mut entry = Vec::new();
+        put_bytes(&mut entry, 1, b"kubelet");
+        put_bytes(&mut entry, 4, b"\x08\x96\x01\x10\x00");
+        let (mut meta, mut raw) = (Vec::new(), Vec::new());
+        for (number, bytes) in fields.iter().copied().chain([(17, &*entry)]) {
+            put_bytes(&mut meta, number, bytes);
+        }
+        put_bytes(&mut raw, 1, &meta);
+        let mut value = b"k8s\0\x0a\x09\x0a\x02v1\x12\x03Pod".to_vec();
+        put_bytes(&mut value, 2, &raw);
+        value
+    }
+
+    #[test]
+    fn damage_ends_the_times_where_it_ends_the_metadata() {
+        let count = |fields: &[(u32, &[u8])]| {
+            let times = Times::read(&pod(fields)).unwrap();
+            assert_eq!(Some(&times), times_by_meta(&pod(fields)).as_ref());
+            times.written.as_slice().len()
+        };
+        assert_eq!(count(&[]), 1);
+        assert_eq!(count(&[(13, b"\x22\x01u")]), 1, "an owner");
+        assert_eq!(count(&[(13, b"\x0a\x7f")]), 0, "a damaged owner");
+        assert_eq!(count(&[(11, b"\x0a\x7f")]), 1, "a damaged label");
+        assert_eq!(count(&[(17, b"\x3a\x02\x0a\x7f")]), 0, "damaged fieldsV1");
+        let kind = b"\x12\x03Pod";
+        let list = pod(&[]);
+        let at = list.windows(5).position(|bytes| bytes == kind).unwrap();
+        let list = [&list[..at - 6], b"\x0a\x0d\x0a\x02v1\x12\x07PodList"].concat();
+        let list = [&*list, &pod(&[])[at + 5..]].concat();
+        assert_eq!(Times::read(&list), Some(Times::default()), "a list");
+    }
+
+    #[test]
+    fn managers_that_are_read_as_the_same_text_have_the_same_hash() {
+        let manager = |manager: &[u8]| {
+            let mut entry = Vec::new();
+            put_bytes(&mut entry, 1, manager);
+            put_bytes(&mut entry, 4, b"\x08\x96\x01\x10\x00");
+            Times::read(&pod(&[(17, &entry)])).unwrap()
+        };
+        assert_eq!(manager(b"a\xff"), manager(b"a\xfe"));
+        assert_eq!(manager(b"a\xff"), manager("a\u{fffd}".as_bytes()));
+        assert_ne!(manager(b"a\xff"), manager(b"a"));
+    }
+
+    #[test]
+    fn a_digest_has_all_times_of_its_version_whatever_their_number() {
+        for count in 0..12 {
+            let entries: Vec<(&'static str, i64)> = (0..count).map(|at| ("m", 100 + at)).collect();
+            let mut meta = object(100, &entries);
+            meta.deletion_time = (count % 2 == 1).then_some(200);
+            let times = Times::from_meta(&meta);
+            let digest = times.digest(7, 1).unwrap();
+            assert!(digest.is_for(7, 1) && !digest.is_for(7, 2));
+            let has = |(hash, _): &(u32, u32)| digest.has(*hash);
+            assert!(times.written.as_slice().iter().all(has));
+            assert_eq!(digest.has(hash(DELETING)), count % 2 == 1);
+            let other = Times::from_meta(&object(100, &[("m", 99), ("other", 100)]));
+            assert!(!other.written.as_slice().iter().any(has));
+        }
+        assert_eq!(size_of::<Digest>(), 24);
     }
 
     #[test]

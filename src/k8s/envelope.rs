@@ -112,14 +112,40 @@ impl<'a> Unknown<'a> {
     /// # Errors
     /// The bytes are not a protobuf message.
     pub fn parse(body: &'a [u8]) -> Result<Self, WireError> {
+        let envelope = Envelope::parse(body)?;
+        Ok(Self {
+            api_version: go_text(envelope.api_version),
+            kind: go_text(envelope.kind),
+            raw: envelope.raw,
+            content_encoding: go_text(envelope.content_encoding),
+            content_type: go_text(envelope.content_type),
+        })
+    }
+}
+
+/// A `runtime.Unknown` with its texts as they are stored, for a reader that needs few of them. A text is empty if it is
+/// absent.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Envelope<'a> {
+    pub(super) api_version: &'a [u8],
+    pub(super) kind: &'a [u8],
+    /// The object's bytes, None if the field is absent.
+    pub(super) raw: Option<&'a [u8]>,
+    content_encoding: &'a [u8],
+    content_type: &'a [u8],
+}
+
+impl<'a> Envelope<'a> {
+    /// Parses the bytes after `k8s\0`.
+    pub(super) fn parse(body: &'a [u8]) -> Result<Self, WireError> {
         let mut out = Self::default();
         let mut reader = Reader::new(body);
         while let Some(field) = reader.field()? {
             match (field.number, field.content) {
                 (1, Content::Bytes(type_meta)) => out.type_meta(type_meta)?,
                 (2, Content::Bytes(raw)) => out.raw = Some(raw),
-                (3, Content::Bytes(text)) => out.content_encoding = go_text(text),
-                (4, Content::Bytes(text)) => out.content_type = go_text(text),
+                (3, Content::Bytes(text)) => out.content_encoding = text,
+                (4, Content::Bytes(text)) => out.content_type = text,
                 _ => {}
             }
         }
@@ -130,8 +156,8 @@ impl<'a> Unknown<'a> {
         let mut reader = Reader::new(type_meta);
         while let Some(field) = reader.field()? {
             match (field.number, field.content) {
-                (1, Content::Bytes(text)) => self.api_version = go_text(text),
-                (2, Content::Bytes(text)) => self.kind = go_text(text),
+                (1, Content::Bytes(text)) => self.api_version = text,
+                (2, Content::Bytes(text)) => self.kind = text,
                 _ => {}
             }
         }

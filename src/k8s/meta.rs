@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::envelope::{Stored, Unknown};
+use super::envelope::{Envelope, Stored, Unknown};
 use super::schema;
 use super::sink::Order;
 use super::special::{go_text, is_zero_time, timestamp};
@@ -87,7 +87,7 @@ impl<'a> Meta<'a> {
                 // Metadata is field 1 and is written first, so the fields after it are not read.
                 if let Some(field) = reader.field().ok()?
                     && let (1, Content::Bytes(bytes)) = (field.number, field.content)
-                    && has_metadata(&meta)
+                    && has_metadata(&meta.api_version, &meta.kind)
                 {
                     let _ = meta.object_meta(bytes, see); // fields read before damage are kept
                 }
@@ -122,7 +122,7 @@ impl<'a> Meta<'a> {
                 (8, Content::Bytes(b)) => self.creation_time = seconds(b),
                 (9, Content::Bytes(b)) => self.deletion_time = seconds(b),
                 (10, Content::Varint(v)) => self.deletion_grace_seconds = Some(v.cast_signed()),
-                (13, Content::Bytes(b)) => self.owners.push(owner_uid(b)?),
+                (13, Content::Bytes(b)) => self.owners.push(go_text(owner_uid(b)?)),
                 (17, Content::Bytes(b)) => see(ManagedFields::read(b)?),
                 _ => {}
             }
@@ -157,26 +157,14 @@ impl<'a> Meta<'a> {
 
 impl<'a> ManagedFields<'a> {
     fn read(bytes: &'a [u8]) -> Result<Self, WireError> {
-        let mut out = Self::default();
-        let mut reader = Reader::new(bytes);
-        while let Some(field) = reader.field()? {
-            let Content::Bytes(b) = field.content else {
-                continue;
-            };
-            match field.number {
-                1 => out.manager = go_text(b),
-                2 => out.operation = go_text(b),
-                4 => out.time = seconds(b),
-                7 => {
-                    let raw = Reader::new(b).field()?.filter(|f| f.number == 1);
-                    out.fields =
-                        Cow::Borrowed(raw.and_then(|f| f.content.bytes()).unwrap_or_default());
-                }
-                8 => out.subresource = go_text(b),
-                _ => {}
-            }
-        }
-        Ok(out)
+        let entry = StoredEntry::read(bytes)?;
+        Ok(Self {
+            manager: go_text(entry.manager),
+            operation: go_text(entry.operation),
+            subresource: go_text(entry.subresource),
+            time: entry.time,
+            fields: Cow::Borrowed(entry.fields),
+        })
     }
 
     fn from_tree(entry: &Value) -> Self {
@@ -195,22 +183,133 @@ impl<'a> ManagedFields<'a> {
     }
 }
 
-/// The uid of a `meta/v1 OwnerReference`.
-fn owner_uid(bytes: &[u8]) -> Result<Cow<'_, str>, WireError> {
+/// An entry of managedFields with its texts as they are stored.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct StoredEntry<'a> {
+    pub(super) manager: &'a [u8],
+    pub(super) operation: &'a [u8],
+    pub(super) subresource: &'a [u8],
+    pub(super) time: Option<i64>,
+    fields: &'a [u8],
+}
+
+impl<'a> StoredEntry<'a> {
+    fn read(bytes: &'a [u8]) -> Result<Self, WireError> {
+        let mut out = Self::default();
+        let mut reader = Reader::new(bytes);
+        while let Some(field) = reader.field()? {
+            let Content::Bytes(b) = field.content else {
+                continue;
+            };
+            match field.number {
+                1 => out.manager = b,
+                2 => out.operation = b,
+                4 => out.time = seconds(b),
+                7 => {
+                    let raw = Reader::new(b).field()?.filter(|f| f.number == 1);
+                    out.fields = raw.and_then(|f| f.content.bytes()).unwrap_or_default();
+                }
+                8 => out.subresource = b,
+                _ => {}
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// The times in an object's metadata, except those in managedFields.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct TimeFields {
+    /// As [`Meta::creation_time`].
+    pub(super) creation: Option<i64>,
+    /// As [`Meta::deletion_time`].
+    pub(super) deletion: Option<i64>,
+    /// As [`Meta::deletion_grace_seconds`].
+    pub(super) deletion_grace: Option<i64>,
+}
+
+impl TimeFields {
+    /// Reads the times in a protobuf value, given the bytes after `k8s\0`, and passes the entries of managedFields to
+    /// `see`. Texts are neither checked nor copied, because a pass over a store does this for each value.
+    ///
+    /// **Invariant:** the result and the entries are those of [`Meta::read_with`] for every value, a damaged one too.
+    pub(super) fn read<'a>(body: &'a [u8], see: &mut impl FnMut(StoredEntry<'a>)) -> Option<Self> {
+        let envelope = Envelope::parse(body).ok()?;
+        let mut times = Self::default();
+        if let Some(field) = Reader::new(envelope.raw?).field().ok()?
+            && let (1, Content::Bytes(bytes)) = (field.number, field.content)
+            && (is_usual_object(envelope.kind)
+                || has_metadata(&go_text(envelope.api_version), &go_text(envelope.kind)))
+        {
+            let _ = times.object_meta(bytes, see); // fields read before damage are kept
+        }
+        Some(times)
+    }
+
+    /// Reads an ObjectMeta message. It ends with the same error as [`Meta::object_meta`], so an owner is read too.
+    fn object_meta<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        see: &mut impl FnMut(StoredEntry<'a>),
+    ) -> Result<(), WireError> {
+        let mut reader = Reader::new(bytes);
+        while let Some(field) = reader.field()? {
+            match (field.number, field.content) {
+                (8, Content::Bytes(b)) => self.creation = seconds(b),
+                (9, Content::Bytes(b)) => self.deletion = seconds(b),
+                (10, Content::Varint(v)) => self.deletion_grace = Some(v.cast_signed()),
+                (13, Content::Bytes(b)) => {
+                    owner_uid(b)?;
+                }
+                (17, Content::Bytes(b)) => see(StoredEntry::read(b)?),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl From<&Meta<'_>> for TimeFields {
+    fn from(meta: &Meta<'_>) -> Self {
+        Self {
+            creation: meta.creation_time,
+            deletion: meta.deletion_time,
+            deletion_grace: meta.deletion_grace_seconds,
+        }
+    }
+}
+
+/// The uid of a `meta/v1 OwnerReference`, as it is stored.
+fn owner_uid(bytes: &[u8]) -> Result<&[u8], WireError> {
     let mut reader = Reader::new(bytes);
     while let Some(field) = reader.field()? {
         if let (4, Content::Bytes(uid)) = (field.number, field.content) {
-            return Ok(go_text(uid));
+            return Ok(uid);
         }
     }
-    Ok(Cow::default())
+    Ok(&[])
+}
+
+/// Whether field 1 of an object of this kind is its ObjectMeta in every apiVersion. This is so for nearly all kinds that
+/// are stored, and saves the search in the table of kinds.
+fn is_usual_object(kind: &[u8]) -> bool {
+    // The kinds without an ObjectMeta end with List, Review, Options, Response, Rollback, Reference or Request.
+    !matches!(
+        kind.last_chunk(),
+        Some(b"List" | b"view" | b"ions" | b"onse" | b"back" | b"ence" | b"uest")
+    )
 }
 
 /// Whether field 1 of the object is its ObjectMeta. In a list it is a ListMeta, and a few kinds that are never stored
 /// have another field there.
-fn has_metadata(meta: &Meta<'_>) -> bool {
-    let Some(message) = schema::root(&meta.api_version, &meta.kind) else {
-        return !meta.kind.ends_with("List");
+fn has_metadata(api_version: &str, kind: &str) -> bool {
+    is_usual_object(kind.as_bytes()) || has_metadata_by_table(api_version, kind)
+}
+
+/// The same by the table of kinds.
+fn has_metadata_by_table(api_version: &str, kind: &str) -> bool {
+    let Some(message) = schema::root(api_version, kind) else {
+        return !kind.ends_with("List");
     };
     let object_meta = |slot: &&schema::Slot| {
         slot.number == 1 && slot.message_type == schema::Type::MetaV1ObjectMeta as u16
@@ -320,6 +419,20 @@ mod tests {
             .iter_mut()
             .for_each(|m| m.fields = Cow::Owned([&m.fields[..], b" "].concat()));
         assert_eq!(from_json, decoded);
+    }
+
+    #[test]
+    fn an_object_of_a_usual_kind_has_metadata_in_every_api_version() {
+        let wrong = schema::kinds().filter(|known| {
+            let api_version = match known.group {
+                "" => known.version.to_owned(),
+                group => format!("{group}/{}", known.version),
+            };
+            is_usual_object(known.kind.as_bytes())
+                && !has_metadata_by_table(&api_version, known.kind)
+        });
+        let wrong: Vec<&str> = wrong.map(|known| known.kind).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
     }
 
     #[test]

@@ -274,19 +274,17 @@ impl WallClock {
     /// store.
     #[must_use]
     pub fn new(mut points: Points, revisions: (i64, i64)) -> Self {
-        // The newest time of a revision comes first. So different times within one revision count as a clock that goes
-        // back, and none of them is a bound that excludes another one.
-        points.packed.sort_unstable_by_key(|point| {
-            let newest_first = std::cmp::Reverse(point.time);
-            (point.main, point.is_exact(), newest_first, point.rest)
-        });
+        sort(&mut points.packed);
         points.packed.shrink_to_fit();
         let on_chain = heaviest_chain(&points.packed);
         let accepted = accept(&points.packed, &on_chain);
         let chain = on_chain.iter().zip(0..);
-        let chain = chain.filter_map(|(on, index)| on.then_some(index));
+        let chain: Vec<u32> = chain
+            .filter_map(|(on, index)| on.then_some(index))
+            .collect();
+        drop(on_chain);
         let mut clock = Self {
-            chain: chain.collect(),
+            chain,
             lower: vec![NONE; accepted.len()],
             upper: vec![NONE; accepted.len()],
             points,
@@ -303,26 +301,27 @@ impl WallClock {
     /// follows, and an upper bound must not be older than any accepted time that precedes it.
     fn find_bounds(&mut self) {
         let points = &self.points.packed;
-        // First pass, from the end: the oldest accepted exact time at or after each point.
-        let mut oldest = vec![u32::MAX; points.len()];
+        // First pass, from the end: the oldest accepted exact time at or after each point. It is kept in the place of the
+        // lower bound, which the second pass computes from it.
         let mut extreme = u32::MAX;
         let accepted = points.iter().zip(&self.accepted);
-        for ((point, accepted), oldest) in accepted.zip(&mut oldest).rev() {
+        for ((point, accepted), oldest) in accepted.zip(&mut self.lower).rev() {
             if *accepted && point.is_exact() {
                 extreme = extreme.min(point.time);
             }
             *oldest = extreme;
         }
-        // Second pass, from the start: the newest accepted time up to each point, and the lower bounds.
-        let mut newest = vec![0; points.len()];
+        // Second pass, from the start: the lower bounds. The newest accepted time up to each point is kept in the place of
+        // the upper bound.
         let mut best: Option<(u32, u32)> = None;
         extreme = 0;
         let accepted = points.iter().zip(&self.accepted).zip(0..);
-        let slots = oldest.iter().zip(&mut newest).zip(&mut self.lower);
-        for (((point, accepted), index), ((oldest, newest), lower)) in accepted.zip(slots) {
+        let slots = self.lower.iter_mut().zip(&mut self.upper);
+        for (((point, accepted), index), (lower, newest)) in accepted.zip(slots) {
+            let oldest = *lower;
             if *accepted {
                 extreme = extreme.max(point.time);
-                if point.time <= *oldest && best.is_none_or(|(newest, _)| newest <= point.time) {
+                if point.time <= oldest && best.is_none_or(|(newest, _)| newest <= point.time) {
                     best = Some((point.time, index));
                 }
             }
@@ -332,9 +331,9 @@ impl WallClock {
         // Third pass, from the end: the upper bounds.
         best = None;
         let accepted = points.iter().zip(&self.accepted).enumerate();
-        let slots = newest.iter().zip(&mut self.upper);
-        for ((index, (point, accepted)), (newest, upper)) in accepted.zip(slots).rev() {
-            let counts = *accepted && point.is_exact() && point.time >= *newest;
+        for ((index, (point, accepted)), upper) in accepted.zip(&mut self.upper).rev() {
+            let newest = *upper;
+            let counts = *accepted && point.is_exact() && point.time >= newest;
             if counts && best.is_none_or(|(oldest, _)| point.time <= oldest) {
                 best = Some((point.time, to_u32(index)));
             }
@@ -538,6 +537,52 @@ fn weight(evidence: Evidence) -> u32 {
     }
 }
 
+/// The order of the points. The newest time of a revision comes first. So different times within one revision count as a
+/// clock that goes back, and none of them is a bound that excludes another one.
+fn order(point: &Packed) -> impl Ord + use<> {
+    let newest_first = std::cmp::Reverse(point.time);
+    (point.main, point.is_exact(), newest_first, point.rest)
+}
+
+/// Sorts the points. Most are in the order of revisions already, so only the others are sorted and then merged with them.
+fn sort(points: &mut Vec<Packed>) {
+    let mut newest = i64::MIN;
+    let mut late: Vec<Packed> = Vec::new();
+    points.retain(|point| {
+        let is_late = point.main < newest;
+        if is_late {
+            late.push(*point);
+        } else {
+            newest = point.main;
+        }
+        !is_late
+    });
+    late.sort_unstable_by_key(order);
+    for points in points.chunk_by_mut(|a, b| a.main == b.main) {
+        if points.len() > 1 {
+            points.sort_unstable_by_key(order);
+        }
+    }
+    // The merge is from the end, into the places that the late points had.
+    let mut left = points.len();
+    points.extend_from_slice(&late);
+    let mut place = points.len();
+    while let Some(last) = late.last() {
+        let before = left.checked_sub(1).and_then(|at| points.get(at)).copied();
+        let later = match before.filter(|before| order(before) > order(last)) {
+            Some(before) => {
+                left = left.saturating_sub(1);
+                Some(before)
+            }
+            None => late.pop(),
+        };
+        place = place.saturating_sub(1);
+        if let (Some(place), Some(later)) = (points.get_mut(place), later) {
+            *place = later;
+        }
+    }
+}
+
 /// The heaviest subset of the points whose times never decrease, as one flag per point.
 ///
 /// For each point in turn, the heaviest chain that ends with it is the heaviest chain before it that ends at the same
@@ -547,7 +592,13 @@ fn weight(evidence: Evidence) -> u32 {
 /// Of equally heavy chains, the newest time is preferred before each step and the oldest time at the end. So a single
 /// wrong time between two right ones is not on the chain.
 fn heaviest_chain(points: &[Packed]) -> Vec<bool> {
-    let mut times: Vec<u32> = points.iter().map(|point| point.time).collect();
+    let mut times: Vec<u32> = Vec::new();
+    for point in points {
+        // Most points have the time of the point before them.
+        if times.last() != Some(&point.time) {
+            times.push(point.time);
+        }
+    }
     times.sort_unstable();
     times.dedup();
     // For a range of times: the weight of the heaviest chain that ends in it, the time of its end, its last point.
@@ -555,8 +606,17 @@ fn heaviest_chain(points: &[Packed]) -> Vec<bool> {
     // For each point: the point before it on the heaviest chain that ends with it.
     let mut before: Vec<u32> = Vec::with_capacity(points.len());
     let mut best: Option<(u32, std::cmp::Reverse<u32>, u32)> = None;
+    // The number of times up to that of the point.
+    let mut rank = 1_usize;
     for (point, index) in points.iter().zip(0..) {
-        let rank = times.partition_point(|time| *time <= point.time);
+        // Most points have the time of the point before them or the next one.
+        let near = |rank: usize| times.get(rank.saturating_sub(1)) == Some(&point.time);
+        if !near(rank) {
+            rank = rank.saturating_add(1);
+        }
+        if !near(rank) {
+            rank = times.partition_point(|time| *time <= point.time);
+        }
         let (mut heaviest, mut at) = ((0, 0, NONE), rank);
         while at > 0 {
             heaviest = heaviest.max(tree.get(at).copied().unwrap_or_default());
@@ -647,6 +707,30 @@ mod tests {
             let chain = heaviest_chain(&points);
             let weight = weight_if_ascending(&|index| chain[index]);
             assert_eq!(weight, heaviest.max(), "{times:?}");
+        }
+    }
+
+    #[test]
+    fn points_are_sorted_whatever_their_order() {
+        let mut state = 7_u64;
+        let mut random = |below: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            u32::try_from((state >> 33) % below).unwrap()
+        };
+        for count in 0..200_u32 {
+            let late = u64::from(count % 5) + 1;
+            let point = |main: u32| Packed {
+                main: i64::from(main / 2) - i64::from(random(late) * random(9)),
+                time: random(3),
+                rest: random(16),
+            };
+            let mut points: Vec<Packed> = (0..count).map(point).collect();
+            let mut expected = points.clone();
+            expected.sort_by_key(order);
+            sort(&mut points);
+            assert_eq!(points, expected);
         }
     }
 

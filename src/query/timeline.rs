@@ -31,24 +31,31 @@ impl Timeline {
     }
 
     /// The same from the times of all records of a store.
-    pub(super) fn from_times(store: &Store<'_>, mut folded: TimesFold) -> Self {
+    pub(super) fn from_times(store: &Store<'_>, folded: TimesFold) -> Self {
+        // Only the fold needs the digests of the keys.
+        let TimesFold {
+            mut points,
+            closed,
+            oldest,
+            newest,
+            ..
+        } = folded.without_keys();
         for (main, time) in store.times() {
             let anchor = Anchor {
                 time: *time,
                 evidence: Evidence::Received,
             };
-            folded.points.add(Point::new(*main, anchor, (*main, 0)));
+            points.add(Point::new(*main, anchor, (*main, 0)));
         }
         // Later revisions than the newest record's were compacted away whole.
-        let oldest = folded.oldest.unwrap_or(1);
-        let newest = folded
-            .newest
+        let oldest = oldest.unwrap_or(1);
+        let newest = newest
             .unwrap_or_default()
             .max(store.compact_revision())
             .max(1);
         Self {
-            clock: WallClock::new(folded.points, (oldest.min(newest), newest)),
-            closed: folded.closed,
+            clock: WallClock::new(points, (oldest.min(newest), newest)),
+            closed,
         }
     }
 

@@ -4,6 +4,8 @@
 //! before is done in the order of writing. Of each key there is kept what the next version is compared with: hashes,
 //! not the value and not the key. A pass that reads all values for something else can collect the times as well.
 
+use std::collections::hash_map::Entry;
+
 use rayon::prelude::*;
 
 use crate::etcd::{Record, Revision, Store};
@@ -104,28 +106,43 @@ impl Seen {
 pub(in crate::query) struct StillEncrypted;
 
 impl TimesFold {
+    /// Frees what only further records need.
+    pub(super) fn without_keys(self) -> Self {
+        Self {
+            keys: FastMap::default(),
+            ..self
+        }
+    }
+
     /// Adds the next record.
     pub(in crate::query) fn add(&mut self, seen: Seen) {
         let main = seen.revision.main;
         // In a damaged file records may come in another order than that of revisions.
         self.oldest = Some(self.oldest.map_or(main, |oldest| oldest.min(main)));
         self.newest = self.newest.max(Some(main));
-        let last = self.keys.remove(&seen.key);
+        let entry = self.keys.entry(seen.key);
         let (create_revision, version, times) = match seen.content {
-            Content::Deletion => return,
-            Content::Closed => {
-                self.closed = self.closed.saturating_add(1);
-                return;
-            }
             Content::Put {
                 create_revision,
                 version,
                 times,
             } => (create_revision, version, times.unwrap_or_default()),
+            Content::Deletion | Content::Closed => {
+                if let Entry::Occupied(last) = entry {
+                    last.remove();
+                }
+                let is_closed = matches!(seen.content, Content::Closed);
+                self.closed = self.closed.saturating_add(u64::from(is_closed));
+                return;
+            }
+        };
+        let last = match &entry {
+            Entry::Occupied(last) => Some(last.get()),
+            Entry::Vacant(_) => None,
         };
         let follows =
             |last: &&Digest| last.is_for(create_revision, version.saturating_sub(1)) && version > 1;
-        let before = match last.as_ref().filter(follows) {
+        let before = match last.filter(follows) {
             _ if version == 1 => Previous::Absent,
             Some(last) => Previous::Version(last),
             None => Previous::Unknown,
@@ -140,8 +157,15 @@ impl TimesFold {
         {
             self.points.add(Point::new(create_revision, anchor, source));
         }
-        if let Some(digest) = times.digest(create_revision, version) {
-            self.keys.insert(seen.key, digest);
+        match (entry, times.digest(create_revision, version)) {
+            (Entry::Occupied(mut last), Some(digest)) => *last.get_mut() = digest,
+            (Entry::Occupied(last), None) => {
+                last.remove();
+            }
+            (Entry::Vacant(place), Some(digest)) => {
+                place.insert(digest);
+            }
+            (Entry::Vacant(_), None) => {}
         }
     }
 }
