@@ -12,6 +12,7 @@ use super::envelope::Stored;
 use super::resource::Resource;
 use super::secret_key::is_secret_key;
 use super::sink::{Name, Order, Sink};
+use super::special::go_text;
 use crate::named::NameField;
 
 /// Resources of the API server itself. Their objects have no name, or another name than their key.
@@ -317,8 +318,8 @@ impl Sink for IdentitySink {
             self.keep(&String::from_utf8_lossy(value));
         }
     }
-    fn accepts_json(&self) -> bool {
-        true
+    fn drops_value(&self) -> bool {
+        self.depth > 0 && self.field == Field::Other
     }
     fn base64(&mut self, _: &[u8]) {}
     fn begin_map(&mut self) {
@@ -326,6 +327,11 @@ impl Sink for IdentitySink {
     }
     fn key(&mut self, key: &str) {
         self.field(key);
+    }
+    fn text_key(&mut self, key: &[u8]) {
+        if self.depth <= 2 {
+            self.field(&go_text(key));
+        }
     }
     fn name(&mut self, name: Name) {
         if self.depth <= 2 {

@@ -328,7 +328,11 @@ struct Work {
     top: usize,
     tape: Tape,
     text: String,
+    last_root: schema::LastRoot,
 }
+
+/// The number of spans for which room is made at once: enough for most objects.
+const USUAL_SPANS: usize = 256;
 
 impl Work {
     /// Reserves spans for the fields of one more message. Their content is undefined until a scan sets them.
@@ -336,7 +340,7 @@ impl Work {
         let base = self.top;
         self.top = base.saturating_add(slots);
         if self.spans.len() < self.top {
-            self.spans.resize(self.top, ABSENT);
+            self.spans.resize(self.top.max(USUAL_SPANS), ABSENT);
         }
         base
     }
@@ -416,7 +420,7 @@ impl<'s, S: Sink> Walker<'s, S> {
         }
         let raw = unknown.raw.unwrap_or_default();
         let meta = TypeMeta { api_version, kind };
-        let result = match schema::root(api_version, kind) {
+        let result = match self.work.last_root.find(api_version, kind) {
             Some(message) => self.try_message(message, raw, Some(meta), depth),
             None => self.unknown_object(raw, meta, depth),
         };
@@ -480,6 +484,9 @@ impl<'s, S: Sink> Walker<'s, S> {
                 self.sink.base64(raw);
             }
             return;
+        }
+        if self.sink.drops_value() {
+            return self.sink.null();
         }
         if self.options.order == Order::Declared
             && self.sink.accepts_json()

@@ -13,6 +13,8 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::hash::Hash;
 
+use foldhash::fast::RandomState;
+
 use super::sink::Order;
 
 /// Compares two keys as go-yaml v2 does (`keyList.Less` in `sorter.go`).
@@ -84,10 +86,34 @@ pub fn sort_by<T: Copy>(items: &mut [T], less: &mut impl FnMut(&T, &T) -> bool) 
     items.copy_from_slice(&from);
 }
 
+/// Sorts the entries of a map by their keys and removes all but the last of equal keys. `less` compares two entries in
+/// natural order.
+pub(super) fn sort_entries<T: Copy, K: Ord + Hash>(
+    items: &mut Vec<T>,
+    order: Order,
+    key: impl Fn(&T) -> K,
+    less: &mut impl FnMut(&T, &T) -> bool,
+) {
+    if order == Order::Natural {
+        keep_last(items, key);
+        sort_by(items, less);
+    } else {
+        // The order by bytes is consistent, so equal keys are adjacent after sorting.
+        items.sort_by_key(&key);
+        items.dedup_by(|later, kept| {
+            let is_equal = key(later) == key(kept);
+            if is_equal {
+                *kept = *later;
+            }
+            is_equal
+        });
+    }
+}
+
 /// Removes all but the last of equal keys. Call it before [`sort_by`]: the natural order is inconsistent for some sets
 /// of keys, and then equal keys may not be adjacent after sorting.
-pub(super) fn keep_last<T, K: Eq + Hash>(items: &mut Vec<T>, key: impl Fn(&T) -> K) {
-    let mut seen = HashSet::new();
+fn keep_last<T, K: Eq + Hash>(items: &mut Vec<T>, key: impl Fn(&T) -> K) {
+    let mut seen = HashSet::with_hasher(RandomState::default());
     items.reverse();
     items.retain(|item| seen.insert(key(item)));
     items.reverse();
@@ -174,6 +200,7 @@ fn is_within(c: char, ranges: &[(u32, u32)]) -> bool {
 
 #[cfg(test)]
 mod tests {
+
     #![allow(clippy::cast_possible_truncation)]
     use super::*;
 
@@ -268,5 +295,19 @@ mod tests {
         });
         items.sort_unstable_by_key(|i| i.1);
         assert!(items.iter().map(|i| i.1).eq(0..1000));
+    }
+
+    #[test]
+    fn the_last_of_equal_keys_is_kept_in_every_order() {
+        for order in [Order::Sorted, Order::Natural] {
+            let mut entries = vec![("a10", 1), ("b", 2), ("a2", 3), ("b", 4), ("a10", 5)];
+            let mut less = |a: &(&str, i32), b: &(&str, i32)| before(order, a.0, b.0);
+            sort_entries(&mut entries, order, |entry| entry.0, &mut less);
+            let wanted = match order {
+                Order::Natural => [("a2", 3), ("a10", 5), ("b", 4)],
+                _ => [("a10", 5), ("a2", 3), ("b", 4)],
+            };
+            assert_eq!(entries, wanted);
+        }
     }
 }

@@ -33,14 +33,35 @@ pub struct KnownKind {
 /// The message type of `kind` in `api_version` (`v1`, `apps/v1`), or None if it is not in the table.
 #[must_use]
 pub fn root(api_version: &str, kind: &str) -> Option<&'static Message> {
-    let at = KINDS
-        .binary_search_by(|k| {
-            k.api_version()
-                .cmp(api_version)
-                .then_with(|| k.kind().cmp(kind))
-        })
-        .ok()?;
-    message(KINDS.get(at)?.message_type)
+    LastRoot::default().find(api_version, kind)
+}
+
+/// The kind that was found last. In a store, objects of the same kind follow each other, so it is tried first.
+#[derive(Debug, Default)]
+pub struct LastRoot {
+    /// Its index in the table.
+    at: usize,
+}
+
+impl LastRoot {
+    /// The message type of `kind` in `api_version`, as [`root()`] finds it.
+    pub fn find(&mut self, api_version: &str, kind: &str) -> Option<&'static Message> {
+        let is_same = |k: &&PackedRoot| k.kind() == kind && k.api_version() == api_version;
+        let root = match KINDS.get(self.at).filter(is_same) {
+            Some(root) => root,
+            None => {
+                self.at = KINDS
+                    .binary_search_by(|k| {
+                        k.api_version()
+                            .cmp(api_version)
+                            .then_with(|| k.kind().cmp(kind))
+                    })
+                    .ok()?;
+                KINDS.get(self.at)?
+            }
+        };
+        message(root.message_type)
+    }
 }
 
 /// Whether the table has `kind` in `api_version`.
@@ -99,6 +120,7 @@ mod tests {
         ));
         assert!(!is_known("v1", "Deployment"));
         assert!(!is_known("", ""));
+        let mut last = LastRoot::default();
         for k in kinds() {
             let api = if k.group.is_empty() {
                 k.version.to_owned()
@@ -106,6 +128,13 @@ mod tests {
                 format!("{}/{}", k.group, k.version)
             };
             assert!(is_known(&api, k.kind), "{k:?}");
+            // The first time it is searched, the second time it is the last one.
+            for _ in 0..2 {
+                let found = last.find(&api, k.kind);
+                let wanted = root(&api, k.kind);
+                assert!(found.is_some_and(|found| wanted.is_some_and(|w| std::ptr::eq(w, found))));
+            }
+            assert!(last.find(&api, "NoSuchKind").is_none());
             assert!(k.first_minor <= k.last_minor);
         }
     }

@@ -5,6 +5,7 @@
 
 use super::order::before;
 use super::sink::{Name, Order, Sink};
+use super::special::go_text;
 
 const METADATA: &str = "metadata";
 const RESOURCE_VERSION: &str = "resourceVersion";
@@ -179,8 +180,22 @@ impl<S: Sink> Sink for ShownSink<'_, S> {
             self.sink.json(document);
         }
     }
+    fn drops_value(&self) -> bool {
+        self.left_out > 0 || self.next == Next::LeftOut
+    }
     fn comment(&mut self, text: &str) {
         self.sink.comment(text);
+    }
+    fn text_key(&mut self, key: &[u8]) {
+        if self.left_out > 0 {
+            return;
+        }
+        // Only keys on the first two levels are changed.
+        if self.depth <= 2 {
+            self.key(&go_text(key));
+        } else {
+            self.sink.text_key(key);
+        }
     }
     fn name(&mut self, name: Name) {
         // Only keys on the first two levels are changed.
@@ -327,5 +342,31 @@ mod tests {
                 r#"{"kind":"Pod","metadata":{"resourceVersion":"7"},"spec":1}"#
             );
         }
+    }
+
+    #[test]
+    fn a_value_that_is_dropped_may_be_null() {
+        let managed = json!([{"a": [1, {"b": {}}]}, "x"]);
+        let streamed = |managed: &Value, managed_fields| {
+            let mut dropped = 0;
+            let text = text(|sink| {
+                let mut shown = ShownSink::new(sink, Order::Sorted, 7, managed_fields);
+                shown.begin_map();
+                shown.key("metadata");
+                shown.begin_map();
+                shown.key("managedFields");
+                dropped += usize::from(shown.drops_value());
+                write_tree(managed, Order::Sorted, &mut shown);
+                shown.key("name");
+                dropped += usize::from(shown.drops_value());
+                shown.string("a");
+                shown.end_map();
+                shown.end_map();
+            });
+            (text, dropped)
+        };
+        assert_eq!(streamed(&managed, false).1, 1);
+        assert_eq!(streamed(&managed, true).1, 0);
+        assert_eq!(streamed(&managed, false), streamed(&Value::Null, false));
     }
 }

@@ -30,6 +30,7 @@ pub struct Name {
 impl Name {
     /// A name from its JSON form after another field: `,"name":`.
     #[must_use]
+    #[inline]
     pub(super) const fn from_json_key(json: &'static str) -> Self {
         Self { json }
     }
@@ -95,6 +96,11 @@ pub trait Sink {
     fn json(&mut self, document: &[u8]) {
         let _ = document;
     }
+    /// Whether the next value is dropped, whatever it is. Then a decoder may pass `null` instead of an embedded document,
+    /// which need not be parsed.
+    fn drops_value(&self) -> bool {
+        false
+    }
     /// A remark about the next value. It is not part of the data. It may precede an item of a list or a whole value,
     /// but not the value of a map key.
     fn comment(&mut self, text: &str) {
@@ -106,6 +112,10 @@ pub trait Sink {
     fn begin_map(&mut self);
     /// The key of the next value; only between `begin_map` and `end_map`.
     fn key(&mut self, key: &str);
+    /// The same for a key that was not checked for UTF-8 yet; see [`Sink::text`].
+    fn text_key(&mut self, key: &[u8]) {
+        self.key(&go_text(key));
+    }
     /// The same for a key from the schema table, which needs no escaping.
     fn name(&mut self, name: Name) {
         self.key(name.as_str());

@@ -19,7 +19,7 @@
 
 use std::borrow::Cow;
 
-use super::order::{before, keep_last, sort_by};
+use super::order::{before, sort_entries};
 use super::sink::{Number, Order, Sink};
 use super::special::go_text;
 
@@ -199,8 +199,7 @@ impl<'t> Replay<'t> {
                 keys.push(at);
                 at = self.next(at.saturating_add(1));
             }
-            keep_last(&mut keys, |at| self.key(*at));
-            sort_by(&mut keys, &mut |a, b| {
+            sort_entries(&mut keys, self.order, |at| self.key(*at), &mut |a, b| {
                 before(self.order, &self.key(*a), &self.key(*b))
             });
             for at in keys {

@@ -12,6 +12,7 @@ const HIGH_BITS: u64 = each(0x80);
 
 /// A word of eight equal bytes.
 #[must_use]
+#[inline]
 pub const fn each(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
 }
@@ -23,6 +24,7 @@ const fn zeros(word: u64) -> u64 {
 }
 
 /// Marks the bytes that are zero, and no others.
+#[inline]
 const fn exactly_zeros(word: u64) -> u64 {
     let low = each(0x7f);
     !((word & low).wrapping_add(low) | word | low)
@@ -82,12 +84,46 @@ pub const fn high(word: u64) -> u64 {
 #[must_use]
 #[inline]
 pub const fn not_plain_json(word: u64) -> u64 {
-    // `"` and `&` differ in one bit, `<` and `>` too, so one test finds both.
-    control(word)
-        | equal_but_for(word, 0x04, b'&')
-        | equal_but_for(word, 0x02, b'>')
-        | equal(word, b'\\')
-        | high(word)
+    // `"` and `&` differ in one bit, `<` and `>` too, so one test finds both. Subtracting 1 from a byte sets its highest
+    // bit if the byte is 0, and also if it is above 0x80: such a byte is not ASCII and is marked anyway.
+    let quotes = (word | each(0x04)) ^ each(b'&');
+    let brackets = (word | each(0x02)) ^ each(b'>');
+    let backslashes = word ^ each(b'\\');
+    let marks = word
+        | word.wrapping_sub(each(0x20))
+        | quotes.wrapping_sub(each(1))
+        | brackets.wrapping_sub(each(1))
+        | backslashes.wrapping_sub(each(1));
+    marks & HIGH_BITS
+}
+
+/// Marks the quotes and backslashes of an ASCII text; only the lowest mark is reliable.
+#[must_use]
+#[inline]
+pub const fn end_of_plain_ascii(word: u64) -> u64 {
+    let quotes = word ^ each(b'"');
+    let backslashes = word ^ each(b'\\');
+    (quotes.wrapping_sub(each(1)) | backslashes.wrapping_sub(each(1))) & HIGH_BITS
+}
+
+/// Whether all bytes are ASCII without control characters and without `<`, `>` and `&`. Quotes and backslashes are allowed.
+/// The compiler makes vector instructions of it.
+#[must_use]
+pub fn is_plain_but_for_quotes(bytes: &[u8]) -> bool {
+    const BLOCK: usize = 32;
+    // As a signed number a byte that is not ASCII is negative. `<` and `>` differ in one bit.
+    let is_special = |byte: &u8| byte.cast_signed() < 0x20 || *byte == b'&' || *byte | 0x02 == b'>';
+    let has_special =
+        |block: &[u8; BLOCK]| block.iter().fold(false, |any, byte| any | is_special(byte));
+    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+    if blocks.iter().any(has_special) {
+        return false;
+    }
+    // The last block overlaps with bytes that were already tested.
+    match bytes.last_chunk::<BLOCK>() {
+        Some(last) => !has_special(last),
+        None => !rest.iter().any(is_special),
+    }
 }
 
 /// Calls `look` with all words of a text in turn; the last word is padded with the letter `a`.
@@ -144,12 +180,15 @@ mod tests {
     #[test]
     fn the_first_matching_byte_is_found_at_every_position() {
         type Kind = (fn(u64) -> u64, fn(u8) -> bool);
-        let kinds: [Kind; 7] = [
+        let kinds: [Kind; 8] = [
             (|w| equal(w, b'"'), |b| b == b'"'),
             (|w| equal_but_for(w, 2, b'>'), |b| b == b'<' || b == b'>'),
             (control, |b| b < 0x20),
             (high, |b| b > 0x7f),
             (up_to_space, |b| b <= b' '),
+            (not_plain_json, |b| {
+                !(b' '..0x80).contains(&b) || b"\"&<>\\".contains(&b)
+            }),
             (|w| exactly(w, b'\n'), |b| b == b'\n'),
             (exactly_control, |b| b < 0x20),
         ];
@@ -168,6 +207,35 @@ mod tests {
             }
         }
         assert_eq!(position(b"", high), None);
+    }
+
+    #[test]
+    fn the_end_of_a_plain_ascii_text_is_found_at_every_position() {
+        for byte in 0..0x80_u8 {
+            for length in 1..40 {
+                for at in 0..length {
+                    let mut text = vec![b'a'; length];
+                    text[at] = byte;
+                    let wanted = matches!(byte, b'"' | b'\\').then_some(at);
+                    assert_eq!(position(&text, end_of_plain_ascii), wanted, "{byte}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_special_byte_is_found_at_every_position_of_a_text() {
+        for byte in 0..=255_u8 {
+            let is_plain = (b' '..0x80).contains(&byte) && !b"&<>".contains(&byte);
+            for length in 1..80 {
+                for at in 0..length {
+                    let mut text = vec![b'a'; length];
+                    text[at] = byte;
+                    assert_eq!(is_plain_but_for_quotes(&text), is_plain, "{byte} at {at}");
+                }
+            }
+        }
+        assert!(is_plain_but_for_quotes(b""));
     }
 
     #[test]

@@ -66,6 +66,7 @@ impl<W: Write> JsonWriter<W> {
         self.output.finish()
     }
 
+    #[inline]
     fn before_element(&mut self) {
         if !self.is_first {
             self.output.buffer.push(b',');
@@ -74,6 +75,7 @@ impl<W: Write> JsonWriter<W> {
         self.new_line();
     }
 
+    #[inline]
     fn before_value(&mut self) {
         if self.has_key {
             self.has_key = false;
@@ -82,6 +84,7 @@ impl<W: Write> JsonWriter<W> {
         }
     }
 
+    #[inline]
     fn after_value(&mut self) {
         if self.depth == 0 {
             self.output.buffer.push(b'\n');
@@ -89,6 +92,7 @@ impl<W: Write> JsonWriter<W> {
         self.output.flush_if_full();
     }
 
+    #[inline]
     fn new_line(&mut self) {
         if let JsonStyle::Indent(spaces) = self.style {
             let buffer = &mut self.output.buffer;
@@ -133,6 +137,21 @@ impl<W: Write> JsonWriter<W> {
 
     fn integer(&mut self, value: impl itoa::Integer) {
         self.token(itoa::Buffer::new().format(value));
+    }
+}
+
+impl JsonWriter<Vec<u8>> {
+    /// A writer into memory, with room for this many bytes.
+    pub fn in_memory(style: JsonStyle, room: usize) -> Self {
+        let mut writer = Self::new(Vec::new(), style);
+        writer.output.buffer.reserve(room);
+        writer
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.output.into_bytes()
     }
 }
 
@@ -211,6 +230,21 @@ impl<W: Write> Sink for JsonWriter<W> {
         let buffer = &mut self.output.buffer;
         quote(buffer, key, self.escape_html);
         buffer.push(b':');
+        if self.style != JsonStyle::Compact {
+            buffer.push(b' ');
+        }
+        self.has_key = true;
+    }
+
+    fn text_key(&mut self, key: &[u8]) {
+        if words::position(key, words::not_plain_json).is_some() {
+            return self.key(&go_text(key));
+        }
+        self.before_element();
+        let buffer = &mut self.output.buffer;
+        buffer.push(b'"');
+        buffer.extend_from_slice(key);
+        buffer.extend_from_slice(b"\":");
         if self.style != JsonStyle::Compact {
             buffer.push(b' ');
         }

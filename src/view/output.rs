@@ -52,6 +52,7 @@ impl<W: Write> Output<W> {
     }
 
     /// Writes the buffer out when enough has come together.
+    #[inline]
     pub(super) fn flush_if_full(&mut self) {
         if self.buffer.len() >= FLUSH_BYTES && self.held.is_none() {
             self.flush();
@@ -73,10 +74,41 @@ impl<W: Write> Output<W> {
         Ok(self.destination)
     }
 
+    #[cold]
     fn flush(&mut self) {
         if self.error.is_none() {
             self.error = self.destination.write_all(&self.buffer).err();
         }
         self.buffer.clear();
+    }
+}
+
+impl Output<Vec<u8>> {
+    /// All of the text. It is copied only if a part of it was flushed.
+    pub(super) fn into_bytes(mut self) -> Vec<u8> {
+        if self.destination.is_empty() {
+            return self.buffer;
+        }
+        self.destination.append(&mut self.buffer);
+        self.destination
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_of_the_text_is_given_back_whether_it_was_flushed_or_not() {
+        for count in [0, 10, FLUSH_BYTES, FLUSH_BYTES * 3] {
+            let mut output = Output::new(Vec::new());
+            for _ in 0..count {
+                output.buffer.push(b'a');
+                output.flush_if_full();
+            }
+            output.buffer.push(b'b');
+            let wanted = [vec![b'a'; count], vec![b'b']].concat();
+            assert!(output.into_bytes() == wanted, "{count}");
+        }
     }
 }

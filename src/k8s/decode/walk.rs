@@ -1,6 +1,6 @@
 //! Decodes messages whose type is in the schema table.
 //!
-//! [`Walker::scan`] goes over the message once and records in which slots (fields) it has values and where they are.
+//! [`Work::scan`] goes over the message once and records in which slots (fields) it has values and where they are.
 //! [`Walker::write_fields`] then writes them in the requested order. A field's *place* is its index in that order, so
 //! that the set of present fields is a bit set (`u64`) whose lowest bit is the first field to write.
 
@@ -16,7 +16,7 @@ use crate::k8s::schema::{self, Block, Card, MAX_SLOTS, Message, Target};
 use crate::k8s::sink::{Order, Sink};
 use crate::wire::{Content, Reader, WireError};
 
-use super::{ABSENT, MALFORMED, MAX_DEPTH, TypeMeta, UNKNOWN_FIELDS, Walker};
+use super::{ABSENT, MALFORMED, MAX_DEPTH, Span, TypeMeta, UNKNOWN_FIELDS, Walker, Work};
 use join::join;
 pub(in crate::k8s) use pair::differing;
 use shapes::{accepts, is_message};
@@ -45,8 +45,6 @@ struct Extras<'m> {
 struct Part {
     /// The offset of its bytes in the whole message.
     offset: usize,
-    /// The index of the whole message's first span in [`super::Work`].
-    base: usize,
     /// The index of the part's first slot among the slots of the whole.
     first: usize,
     /// The place of each slot in the requested order; None for the declared order, where it is the slot's index.
@@ -54,8 +52,8 @@ struct Part {
 }
 
 impl Part {
-    /// A whole message whose spans start at `base`.
-    fn whole(ty: &Message, order: Order, base: usize) -> Self {
+    /// A whole message.
+    fn whole(ty: &Message, order: Order) -> Self {
         let places = match order {
             Order::Declared => None,
             Order::Sorted => Some(ty.sorted_places()),
@@ -63,7 +61,6 @@ impl Part {
         };
         Self {
             offset: 0,
-            base,
             first: 0,
             places,
         }
@@ -91,6 +88,77 @@ impl Part {
     }
 }
 
+impl Work {
+    /// Scans a message and records the positions of its fields in the spans from `base` on.
+    fn scan(
+        &mut self,
+        ty: &Message,
+        buf: &[u8],
+        order: Order,
+        base: usize,
+        found: &mut Found,
+    ) -> Result<(), WireError> {
+        let spans = self.spans.get_mut(base..).unwrap_or_default();
+        scan(ty, buf, Part::whole(ty, order), spans, found)
+    }
+}
+
+/// Scans a message (or an inlined part of one) and records the positions of its fields.
+fn scan(
+    ty: &Message,
+    buf: &[u8],
+    part: Part,
+    spans: &mut [Span],
+    found: &mut Found,
+) -> Result<(), WireError> {
+    let slots = ty.slots();
+    let mut blocks = 0_u64;
+    let mut reader = Reader::new(buf);
+    while let Some(field) = reader.field()? {
+        let end = part.offset.saturating_add(reader.position());
+        match ty.find(field.number) {
+            Some(Target::Slot(index)) => {
+                let Some(slot) = slots.get(index).filter(|slot| accepts(slot, field.content))
+                else {
+                    found.unknown = true;
+                    continue;
+                };
+                let place = part.place(index);
+                let Some(span) = spans.get_mut(place as usize) else {
+                    continue;
+                };
+                let bit = 1_u64.wrapping_shl(place);
+                let is_repeated = found.present & bit != 0;
+                found.present |= bit;
+                let is_multiple = matches!(slot.card, Card::List | Card::Map);
+                found.parts |= is_repeated && !is_multiple && is_message(slot.kind);
+                span.start = match field.content {
+                    _ if is_multiple && is_repeated => span.start,
+                    Content::Bytes(content) if !is_multiple => {
+                        to_u32(end.saturating_sub(content.len()))
+                    }
+                    _ => to_u32(part.offset.saturating_add(field.start)),
+                };
+                span.end = to_u32(end);
+            }
+            Some(Target::Block(block)) => {
+                match (field.content, schema::message(block.message_type)) {
+                    (Content::Bytes(inner), Some(ty)) => {
+                        let bit = 1_u64.wrapping_shl(u32::from(block.base));
+                        found.parts |= blocks & bit != 0;
+                        blocks |= bit;
+                        let offset = end.saturating_sub(inner.len());
+                        scan(ty, inner, part.inlined(offset, block.base), spans, found)?;
+                    }
+                    _ => found.unknown = true,
+                }
+            }
+            None => found.unknown = true,
+        }
+    }
+    Ok(())
+}
+
 impl<S: Sink> Walker<'_, S> {
     /// Writes a nested message, or its bytes under [`MALFORMED`] if it cannot be decoded.
     pub(super) fn message(&mut self, ty: &'static Message, buf: &[u8], depth: u16) {
@@ -116,12 +184,9 @@ impl<S: Sink> Walker<'_, S> {
         }
         let base = self.work.open(ty.slots().len());
         let mut found = Found::default();
-        let mut result = self.scan(
-            ty,
-            buf,
-            Part::whole(ty, self.options.order, base),
-            &mut found,
-        );
+        let mut result = self
+            .work
+            .scan(ty, buf, self.options.order, base, &mut found);
         if result.is_ok() && !found.parts {
             self.write_fields(ty, buf, base, meta, &found, depth);
         }
@@ -137,61 +202,6 @@ impl<S: Sink> Walker<'_, S> {
             };
         }
         result
-    }
-
-    /// Scans a message (or an inlined part of one) and records the positions of its fields.
-    fn scan(
-        &mut self,
-        ty: &Message,
-        buf: &[u8],
-        part: Part,
-        found: &mut Found,
-    ) -> Result<(), WireError> {
-        let slots = ty.slots();
-        let mut blocks = 0_u64;
-        let mut reader = Reader::new(buf);
-        while let Some(field) = reader.field()? {
-            let end = part.offset.saturating_add(reader.position());
-            match ty.find(field.number) {
-                Some(Target::Slot(index)) => {
-                    let Some(slot) = slots.get(index).filter(|slot| accepts(slot, field.content))
-                    else {
-                        found.unknown = true;
-                        continue;
-                    };
-                    let place = part.place(index);
-                    let bit = 1_u64.wrapping_shl(place);
-                    let Some(span) = self.work.span(part.base, place) else {
-                        continue;
-                    };
-                    let is_repeated = found.present & bit != 0;
-                    found.present |= bit;
-                    let is_multiple = matches!(slot.card, Card::List | Card::Map);
-                    found.parts |= is_repeated && !is_multiple && is_message(slot.kind);
-                    if !is_multiple || !is_repeated {
-                        span.start = to_u32(part.offset.saturating_add(field.start));
-                    }
-                    span.end = to_u32(end);
-                    if let (false, Content::Bytes(content)) = (is_multiple, field.content) {
-                        span.start = to_u32(end.saturating_sub(content.len()));
-                    }
-                }
-                Some(Target::Block(block)) => {
-                    match (field.content, schema::message(block.message_type)) {
-                        (Content::Bytes(inner), Some(ty)) => {
-                            let bit = 1_u64.wrapping_shl(u32::from(block.base));
-                            found.parts |= blocks & bit != 0;
-                            blocks |= bit;
-                            let offset = end.saturating_sub(inner.len());
-                            self.scan(ty, inner, part.inlined(offset, block.base), found)?;
-                        }
-                        _ => found.unknown = true,
-                    }
-                }
-                None => found.unknown = true,
-            }
-        }
-        Ok(())
     }
 
     /// Writes the fields of a message that has been scanned.
@@ -317,7 +327,7 @@ impl<S: Sink> Walker<'_, S> {
         }
     }
 
-    /// Writes, in wire order, the fields that [`Self::scan`] did not find in the table.
+    /// Writes, in wire order, the fields that [`Work::scan`] did not find in the table.
     fn unknown_fields(&mut self, ty: &'static Message, buf: &[u8], depth: u16) {
         let mut reader = Reader::new(buf);
         while let Ok(Some(field)) = reader.field() {
@@ -356,6 +366,7 @@ impl<S: Sink> Walker<'_, S> {
 }
 
 /// An offset as `u32`; [`super::decode`] refuses values of 4 GiB or more.
+#[inline]
 fn to_u32(offset: usize) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
 }

@@ -6,7 +6,9 @@ use super::super::words;
 /// Whether a document is valid JSON that Go would write unchanged: no white space between tokens, and ASCII texts whose
 /// escapes are the ones Go uses. False does not mean that the document is invalid.
 pub(in super::super) fn is_written_by_go(document: &[u8]) -> bool {
-    after_document(document).is_some_and(<[u8]>::is_empty)
+    // The characters are checked for all of the document at once, so that each text is only searched for its end.
+    words::is_plain_but_for_quotes(document)
+        && after_document(document).is_some_and(<[u8]>::is_empty)
 }
 
 /// The bytes after the first value. It is a loop and not a recursion: `maps` is the stack of open containers.
@@ -26,7 +28,7 @@ fn after_document(document: &[u8]) -> Option<&[u8]> {
             maps = maps << 1 | u128::from(is_map);
             let is_empty = rest.first() == Some(if is_map { &b'}' } else { &b']' });
             if !is_empty {
-                (opened, rest) = element(rest, is_map)?;
+                (opened, rest) = element(rest, is_map, depth)?;
                 continue;
             }
         }
@@ -38,7 +40,7 @@ fn after_document(document: &[u8]) -> Option<&[u8]> {
         let (next, after) = rest.split_first()?;
         match next {
             b',' => {
-                (opened, rest) = element(after, is_map)?;
+                (opened, rest) = element(after, is_map, depth)?;
                 continue;
             }
             b'}' if is_map => {}
@@ -53,14 +55,23 @@ fn after_document(document: &[u8]) -> Option<&[u8]> {
 }
 
 /// Reads an element of a container (in a map its key too): the first byte of its value, and the bytes after the value
-/// or after the value's opening bracket.
-fn element(text: &[u8], is_map: bool) -> Option<(Option<u8>, &[u8])> {
-    let at_value = if is_map {
-        string(text.strip_prefix(b"\"")?)?.strip_prefix(b":")?
-    } else {
-        text
-    };
-    Some((at_value.first().copied(), value(at_value)?))
+/// or after the value's opening bracket. In a map, the elements before the last one that are an empty map are skipped:
+/// most members of a field set are `"f:name":{}`.
+#[inline]
+fn element(mut text: &[u8], is_map: bool, depth: usize) -> Option<(Option<u8>, &[u8])> {
+    if is_map {
+        loop {
+            let after_key = string(text.strip_prefix(b"\"")?)?;
+            match after_key.split_first_chunk() {
+                Some((b":{},", next)) if depth < MAX_NESTING => text = next,
+                _ => {
+                    text = after_key.strip_prefix(b":")?;
+                    break;
+                }
+            }
+        }
+    }
+    Some((text.first().copied(), value(text)?))
 }
 
 /// The bytes after a value; for a container, the bytes after its opening bracket.
@@ -78,9 +89,10 @@ fn value(text: &[u8]) -> Option<&[u8]> {
 }
 
 /// The bytes after a text whose opening quote has been read.
+#[inline]
 fn string(mut text: &[u8]) -> Option<&[u8]> {
     loop {
-        let at = words::position(text, words::not_plain_json)?;
+        let at = words::position(text, words::end_of_plain_ascii)?;
         match text.get(at..)? {
             [b'"', after @ ..] => return Some(after),
             // The escapes that Go writes.
@@ -196,6 +208,14 @@ mod tests {
             }
         }
         assert!(accepted > 100, "{accepted}");
+        for depth in [MAX_NESTING - 1, MAX_NESTING] {
+            let map = |members: &str| {
+                let open = "{\"a\":".repeat(depth - 1);
+                open + "{" + members + "}" + &"}".repeat(depth - 1)
+            };
+            let nested = map(r#""f:a":{},"f:b":1"#);
+            assert_eq!(is_written_by_go(nested.as_bytes()), depth < MAX_NESTING);
+        }
         let deep = "[".repeat(MAX_NESTING + 1) + &"]".repeat(MAX_NESTING + 1);
         assert!(!is_written_by_go(deep.as_bytes()));
     }

@@ -72,6 +72,7 @@ impl Slot {
 
     /// Whether Go leaves out a zero struct too (`omitzero`).
     #[must_use]
+    #[inline]
     pub fn omit_zero(&self) -> bool {
         self.flags & ZERO != 0
     }

@@ -30,6 +30,9 @@ impl Matcher {
     }
 }
 
+/// The room that paths and lines of most objects need, in bytes.
+const ROOM: usize = 256;
+
 /// A container that has not ended.
 struct Open {
     /// Length of its path.
@@ -62,9 +65,9 @@ impl<'m> LineSink<'m> {
     fn new(matcher: &'m Matcher) -> Self {
         Self {
             matcher,
-            path: String::new(),
-            open: Vec::new(),
-            joined: Vec::new(),
+            path: String::with_capacity(ROOM),
+            open: Vec::with_capacity(ROOM / 8),
+            joined: Vec::with_capacity(ROOM),
             is_kind: false,
             is_left_out: false,
             left_out: 0,
@@ -175,6 +178,9 @@ impl Sink for LineSink<'_> {
         };
         self.may_match |= has_bytes;
         self.scalar(value);
+    }
+    fn drops_value(&self) -> bool {
+        self.may_match || self.left_out > 0 || self.is_left_out
     }
     fn base64(&mut self, value: &[u8]) {
         self.may_match |= !value.is_empty();

@@ -217,6 +217,9 @@ impl Sink for HeadSink {
         string(&str);
         base64(&[u8]);
     }
+    fn drops_value(&self) -> bool {
+        self.skips
+    }
     fn null(&mut self) {
         if !self.skips {
             self.tree.null();

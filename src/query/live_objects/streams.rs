@@ -24,8 +24,8 @@ pub struct Writing<'w, S> {
     pub order: Order,
     /// Whether managedFields are written.
     pub managed_fields: bool,
-    /// An empty sink.
-    pub sink: &'w (dyn Fn() -> S + Sync),
+    /// An empty sink for a value of this length in bytes.
+    pub sink: &'w (dyn Fn(usize) -> S + Sync),
     /// Writes a tree to a sink, its keys in the order.
     pub tree: &'w (dyn Fn(&Value, &mut S) + Sync),
 }
@@ -88,7 +88,7 @@ impl<S: Sink> Writer<'_, S> {
     fn write(&self, entry: &KeyEntry<'_>, decoder: &mut Decoder) -> Option<Written<S>> {
         let (record, writing) = (&entry.record, self.writing);
         let value = self.keyring.decrypt(record.key, record.value).ok()?;
-        let mut sink = (writing.sink)();
+        let mut sink = (writing.sink)(value.len());
         if !value.starts_with(PROTOBUF_MAGIC) {
             let (mut tree, notes) = tree_with(&value, self.options(Order::Declared)).ok()?;
             if !is_object(&tree) || !notes.is_empty() {

@@ -23,7 +23,7 @@ impl Get<'_, '_> {
         let writing = Writing {
             order: ORDER,
             managed_fields: self.args.show_managed_fields,
-            sink: &|| JsonWriter::new(Vec::new(), JsonStyle::Compact),
+            sink: &|room| JsonWriter::in_memory(JsonStyle::Compact, room),
             tree: &|tree, sink| write_value(tree, ORDER, sink),
         };
         let mut any = false;
@@ -32,7 +32,7 @@ impl Get<'_, '_> {
             for (KeyEntry { record, .. }, written) in batch.iter().zip(written) {
                 let noted = match written {
                     Some((line, notes)) => {
-                        out.write_all(&line.finish()?)?;
+                        out.write_all(&line.into_bytes())?;
                         let version = None;
                         Some(Noted { notes, version })
                     }

@@ -17,7 +17,7 @@ use crate::k8s::sink::{Order, Sink};
 use crate::k8s::tree::TreeSink;
 
 use super::super::{ABSENT, Span};
-use super::{Found, Part};
+use super::Found;
 
 /// The depth to which messages are compared field by field. A message below is decoded as a whole. It is far below the
 /// depth and the length of names at which a comparison replaces a value as a whole.
@@ -126,9 +126,10 @@ impl Pair<'_> {
         bases: (usize, usize),
     ) -> Option<Scanned> {
         let mut found = (Found::default(), Found::default());
-        let part = |base| Part::whole(ty, Order::Declared, base);
-        self.old.scan(ty, old, part(bases.0), &mut found.0).ok()?;
-        self.new.scan(ty, new, part(bases.1), &mut found.1).ok()?;
+        let order = Order::Declared;
+        let (old_work, new_work) = (&mut *self.old.work, &mut *self.new.work);
+        old_work.scan(ty, old, order, bases.0, &mut found.0).ok()?;
+        new_work.scan(ty, new, order, bases.1, &mut found.1).ok()?;
         let is_usual = |found: &Found| !found.unknown && !found.parts;
         (is_usual(&found.0) && is_usual(&found.1)).then_some(Scanned { bases, found })
     }

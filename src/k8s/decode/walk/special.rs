@@ -15,6 +15,10 @@ impl<S: Sink> Walker<'_, S> {
         match slot.kind {
             Kind::Time | Kind::MicroTime => {
                 let time = timestamp(payload)?;
+                if self.sink.drops_value() {
+                    self.sink.null();
+                    return Some(());
+                }
                 let text = &mut self.work.text;
                 text.clear();
                 let micro = slot.kind == Kind::MicroTime;

@@ -1,15 +1,16 @@
 //! Writes the values of one field: scalars, lists, maps, and the values that Go prints for absent fields.
 
 use crate::k8s::generic;
-use crate::k8s::order::{keep_last, sort_by};
+use crate::k8s::order::sort_entries;
 use crate::k8s::schema::{self, Card, Kind, Slot};
 use crate::k8s::sink::Sink;
-use crate::k8s::special::go_text;
 use crate::wire::{Content, Reader};
 
 use super::super::{MALFORMED, Span, UNKNOWN_FIELDS, Walker};
 use super::entries::{Entry, entries, entry_before};
-use super::shapes::{accepts, first_error, is_left_out, is_message};
+use super::shapes::{
+    accepts, are_bytes_left_out, first_error, is_message, is_number, is_number_left_out,
+};
 
 impl<S: Sink> Walker<'_, S> {
     pub(super) fn key(&mut self, slot: &Slot) {
@@ -53,20 +54,22 @@ impl<S: Sink> Walker<'_, S> {
             Card::Map => self.map(slot, buf, span, depth),
             Card::Pointer | Card::One => {
                 let (start, end) = (span.start as usize, span.end as usize);
-                let content = match slot.kind {
-                    Kind::Bool | Kind::Int | Kind::Uint | Kind::Float => {
-                        match Reader::new_at(buf, start).field() {
-                            Ok(Some(field)) => field.content,
-                            _ => return,
-                        }
+                let is_one = slot.card == Card::One;
+                if is_number(slot.kind) {
+                    let Ok(Some(field)) = Reader::new_at(buf, start).field() else {
+                        return;
+                    };
+                    if !is_one || !is_number_left_out(slot, field.content) {
+                        self.key(slot);
+                        self.number(slot, field.content);
                     }
-                    _ => Content::Bytes(buf.get(start..end).unwrap_or_default()),
-                };
-                if slot.card == Card::One && is_left_out(slot, content) {
-                    return;
+                } else {
+                    let bytes = buf.get(start..end).unwrap_or_default();
+                    if !is_one || !are_bytes_left_out(slot, bytes) {
+                        self.key(slot);
+                        self.bytes(slot, bytes, depth);
+                    }
                 }
-                self.key(slot);
-                self.value(slot, content, depth);
             }
         }
     }
@@ -83,18 +86,17 @@ impl<S: Sink> Walker<'_, S> {
             if field.number != u32::from(slot.number) || !accepts(slot, field.content) {
                 continue;
             }
-            match (slot.kind, field.content) {
-                (Kind::Bool | Kind::Int | Kind::Uint | Kind::Float, Content::Bytes(packed)) => {
-                    self.packed(slot, packed, depth)
-                }
-                (_, content) => self.value(slot, content, depth),
+            match field.content {
+                Content::Bytes(packed) if is_number(slot.kind) => self.packed(slot, packed),
+                Content::Bytes(bytes) => self.bytes(slot, bytes, depth),
+                content => self.number(slot, content),
             }
         }
         self.sink.end_list();
     }
 
     /// Writes the numbers of a packed list.
-    pub(super) fn packed(&mut self, slot: &Slot, packed: &[u8], depth: u16) {
+    pub(super) fn packed(&mut self, slot: &Slot, packed: &[u8]) {
         let mut reader = Reader::new(packed);
         while reader.position() < packed.len() {
             let item = match slot.kind {
@@ -102,7 +104,7 @@ impl<S: Sink> Walker<'_, S> {
                 _ => reader.varint().map(Content::Varint),
             };
             match item {
-                Ok(content) => self.value(slot, content, depth),
+                Ok(content) => self.number(slot, content),
                 Err(reason) => {
                     self.note_malformed(reason);
                     let rest = packed.get(reader.position()..).unwrap_or_default();
@@ -143,8 +145,9 @@ impl<S: Sink> Walker<'_, S> {
             }
         }
         let order = self.options.order;
-        keep_last(&mut good, |entry| entry.key);
-        sort_by(&mut good, &mut |a, b| entry_before(order, a.key, b.key));
+        sort_entries(&mut good, order, |entry| entry.key, &mut |a, b| {
+            entry_before(order, a.key, b.key)
+        });
         if !bad.is_empty() {
             self.sink.key(MALFORMED);
             self.sink.begin_list();
@@ -162,7 +165,7 @@ impl<S: Sink> Walker<'_, S> {
     /// Writes one entry of a map.
     pub(super) fn entry(&mut self, slot: &Slot, entry: Entry<'_>, depth: u16) {
         self.field = slot.key();
-        self.sink.key(&go_text(entry.key));
+        self.sink.text_key(entry.key);
         match entry.value {
             Some(content) => self.value(slot, content, depth),
             None => self.zero(slot, depth),
@@ -171,6 +174,14 @@ impl<S: Sink> Walker<'_, S> {
 
     /// Writes one value of a field.
     pub(super) fn value(&mut self, slot: &Slot, content: Content<'_>, depth: u16) {
+        match content {
+            Content::Bytes(bytes) if !is_number(slot.kind) => self.bytes(slot, bytes, depth),
+            content => self.number(slot, content),
+        }
+    }
+
+    /// Writes a number or a boolean, or null if the content is not of the field's kind.
+    fn number(&mut self, slot: &Slot, content: Content<'_>) {
         match (slot.kind, content) {
             (Kind::Bool, Content::Varint(v)) => self.sink.bool(v != 0),
             (Kind::Int, Content::Varint(v)) => self.sink.int(v.cast_signed()),
@@ -179,18 +190,24 @@ impl<S: Sink> Walker<'_, S> {
                 Err(_) => self.sink.uint(v),
             },
             (Kind::Float, Content::Fixed64(v)) => self.sink.float(f64::from_bits(v)),
-            (Kind::Str, Content::Bytes(b)) => self.sink.text(b),
-            (Kind::Bytes, Content::Bytes(b)) => self.sink.base64(b),
-            (Kind::Message, Content::Bytes(b)) => match schema::message(slot.message_type) {
-                Some(ty) => self.message(ty, b, depth),
-                None => self.unusual(b, depth),
+            _ => self.sink.null(),
+        }
+    }
+
+    /// Writes a value that is no number.
+    fn bytes(&mut self, slot: &Slot, bytes: &[u8], depth: u16) {
+        match slot.kind {
+            Kind::Str => self.sink.text(bytes),
+            Kind::Bytes => self.sink.base64(bytes),
+            Kind::Message => match schema::message(slot.message_type) {
+                Some(ty) => self.message(ty, bytes, depth),
+                None => self.unusual(bytes, depth),
             },
-            (_, Content::Bytes(b)) => {
-                if self.special(slot, b, depth).is_none() {
-                    self.unusual(b, depth);
+            _ => {
+                if self.special(slot, bytes, depth).is_none() {
+                    self.unusual(bytes, depth);
                 }
             }
-            _ => self.sink.null(),
         }
     }
 
