@@ -87,8 +87,8 @@ pub fn sort_by<T: Copy>(items: &mut [T], less: &mut impl FnMut(&T, &T) -> bool) 
 }
 
 /// Sorts the entries of a map by their keys and removes all but the last of equal keys. `less` compares two entries in
-/// natural order.
-pub(super) fn sort_entries<T: Copy, K: Ord + Hash>(
+/// this order.
+pub(super) fn sort_entries<T: Copy, K: Eq + Hash>(
     items: &mut Vec<T>,
     order: Order,
     key: impl Fn(&T) -> K,
@@ -96,18 +96,17 @@ pub(super) fn sort_entries<T: Copy, K: Ord + Hash>(
 ) {
     if order == Order::Natural {
         keep_last(items, key);
-        sort_by(items, less);
-    } else {
-        // The order by bytes is consistent, so equal keys are adjacent after sorting.
-        items.sort_by_key(&key);
-        items.dedup_by(|later, kept| {
-            let is_equal = key(later) == key(kept);
-            if is_equal {
-                *kept = *later;
-            }
-            is_equal
-        });
+        return sort_by(items, less);
     }
+    sort_by(items, less);
+    // The order by bytes is consistent, so equal keys are adjacent after sorting.
+    items.dedup_by(|later, kept| {
+        let is_equal = key(later) == key(kept);
+        if is_equal {
+            *kept = *later;
+        }
+        is_equal
+    });
 }
 
 /// Removes all but the last of equal keys. Call it before [`sort_by`]: the natural order is inconsistent for some sets
