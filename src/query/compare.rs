@@ -109,15 +109,17 @@ pub fn changed_keys<'a>(
 ) -> Vec<Changed<'a>> {
     let others = other_contents(&before.live, &after.live, is_one_store, forget);
     let mut others = others.into_iter().peekable();
-    let mut changes = Vec::new();
-    for (place, (a, b)) in pairs(&before.live, &after.live).enumerate() {
-        let other = others.next_if_eq(&place);
+    let changed = pairs(&before.live, &after.live).enumerate();
+    let changed = changed.filter(|(place, (a, b))| {
         let is_written = a.map(|(_, a)| a.mod_revision) != b.map(|(_, b)| b.mod_revision);
-        if !is_written && other.is_none() {
-            continue;
-        }
-        let record = |version: Option<(usize, EarlierVersion<'a>)>| version?.1.record();
-        let (old, new) = (record(a), record(b));
+        others.next_if_eq(place).is_some() || is_written
+    });
+    let page_and_index = |(index, version): Version<'a>| (version.page(), index);
+    let changed = changed.map(|(_, (a, b))| (a.map(page_and_index), b.map(page_and_index)));
+    let (old, new): (Vec<_>, Vec<_>) = changed.unzip();
+    let old = records_of(&before.live, &old, forget);
+    let new = records_of(&after.live, &new, forget);
+    let changes = old.into_iter().zip(new).map(|(old, new)| {
         let change = match (&old, &new) {
             (Some(a), Some(b)) if a.create_revision != b.create_revision => Change::Recreated,
             (Some(_), Some(_)) => Change::Changed,
@@ -125,28 +127,56 @@ pub fn changed_keys<'a>(
             (Some(_), None) => Change::Deleted,
         };
         let key = new.or(old).map_or(&[][..], |record| record.key);
-        changes.push(Changed {
+        let deletion = after.deleted.find(key);
+        Changed {
             key,
             change,
             old,
             new,
-            deleted_at: after
-                .deleted
-                .find(key)
-                .map(|deletion| deletion.revision.main),
-        });
+            deleted_at: deletion.map(|deletion| deletion.revision.main),
+        }
+    });
+    changes.collect()
+}
+
+/// How many records are read together.
+const BATCH: usize = 512;
+
+/// The records at the given indexes, each with its page. They are read in the order of the file.
+fn records_of<'a>(
+    keys: &KeyPlaces<'a>,
+    versions: &[Option<(u64, usize)>],
+    forget: &dyn Fn(usize),
+) -> Vec<Option<Record<'a>>> {
+    let pages = versions.iter().enumerate();
+    let pages = pages.filter_map(|(place, version)| {
+        let (page, index) = (*version)?;
+        Some((page, place, index))
+    });
+    let mut pages: Vec<(u64, usize, usize)> = pages.collect();
+    pages.sort_unstable();
+    let mut records = vec![None; versions.len()];
+    for batch in pages.chunks(BATCH) {
+        let read = batch.par_iter().map(|(.., index)| keys.record(*index));
+        let read: Vec<Option<Record<'a>>> = read.collect();
+        for ((_, place, _), record) in batch.iter().zip(read) {
+            if let Some(slot) = records.get_mut(*place) {
+                *slot = record;
+            }
+        }
+        forget(batch.len());
     }
-    changes
+    records
 }
 
 /// A key of a keyspace by its index, and its newest version.
-type Version<'a> = Option<(usize, EarlierVersion<'a>)>;
+type Version<'a> = (usize, EarlierVersion<'a>);
 
 /// The live versions of each key of two keyspaces, in key order.
 fn pairs<'k, 'a>(
     before: &'k KeyPlaces<'a>,
     after: &'k KeyPlaces<'a>,
-) -> impl Iterator<Item = (Version<'a>, Version<'a>)> + use<'k, 'a> {
+) -> impl Iterator<Item = (Option<Version<'a>>, Option<Version<'a>>)> + use<'k, 'a> {
     let keys = |keys: &'k KeyPlaces<'a>| keys.keys().enumerate().peekable();
     let (mut old, mut new) = (keys(before), keys(after));
     std::iter::from_fn(move || {
@@ -174,8 +204,6 @@ fn other_contents(
     is_one_store: bool,
     forget: &dyn Fn(usize),
 ) -> Vec<usize> {
-    /// How many records are compared together.
-    const BATCH: usize = 512;
     // One store has one record of each revision.
     if is_one_store {
         return Vec::new();
