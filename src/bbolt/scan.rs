@@ -41,6 +41,9 @@ type Run = (u64, u64);
 /// A run, and its head if that is part of the scan.
 type Found = (Run, Option<Head>);
 
+/// The run that is known to begin at a page; `Some(None)` for a page in the middle of one.
+type KnownRuns<'k> = &'k (dyn Fn(u64) -> Option<Option<Found>> + Sync);
+
 /// Whether every element of a leaf is a bucket. Such a page is, or was, the root.
 pub fn is_root(leaf: &Leaf<'_>) -> bool {
     let mut elements = leaf.elements(Direction::Forward).peekable();
@@ -60,14 +63,48 @@ impl<'a> PageScan<'a> {
     /// Reads the header of every page, also after the high-water mark: in a copy of a file that was growing, those pages may
     /// belong to the state. The work is linear in the file's pages, the memory in the pages with a valid header.
     pub fn read(pages: Pages<'a>, source: Option<&'a Source>) -> Self {
-        Self::read_outside(pages, source, None)
+        Self::read_with(pages, source, None)
     }
 
     /// The same without the pages that the walk through an intact tree used. Their headers are not read again.
     pub fn read_outside(
         pages: Pages<'a>,
         source: Option<&'a Source>,
-        walked: Option<&WalkedPages>,
+        walked: &WalkedPages,
+    ) -> Self {
+        let run_at = |pgid: u64| {
+            let is_head = walked.is_head(pgid);
+            let run = is_head.then(|| ((pgid, walked.last_of(pgid)), None));
+            walked.contains(pgid).then_some(run)
+        };
+        Self::read_with(pages, source, Some(&run_at))
+    }
+
+    /// The same with the pages of an intact tree, whose headers are not read again. `leaf_at` returns the last page of a leaf
+    /// of the tree that begins at a page, and `Some(None)` for a page in the middle of one.
+    pub fn read_around(
+        pages: Pages<'a>,
+        source: Option<&'a Source>,
+        leaf_at: &(dyn Fn(u64) -> Option<Option<u64>> + Sync),
+    ) -> Self {
+        let run_at = |pgid: u64| {
+            let last = leaf_at(pgid)?;
+            Some(last.map(|last| {
+                let head = Head {
+                    pgid,
+                    kind: Kind::Leaf,
+                    overflow: u32::try_from(last.saturating_sub(pgid)).unwrap_or(u32::MAX),
+                };
+                ((pgid, last), Some(head))
+            }))
+        };
+        Self::read_with(pages, source, Some(&run_at))
+    }
+
+    fn read_with(
+        pages: Pages<'a>,
+        source: Option<&'a Source>,
+        known: Option<KnownRuns<'_>>,
     ) -> Self {
         let mut scan = Self {
             pages,
@@ -86,7 +123,7 @@ impl<'a> PageScan<'a> {
         }
         while next < end {
             let behind = next.saturating_add(a_release).min(end);
-            for (run, head) in scan.runs_in(next, behind, walked) {
+            for (run, head) in scan.runs_in(next, behind, known) {
                 scan.overwrite_by(run, &mut open);
                 scan.heads.extend(head);
             }
@@ -105,12 +142,9 @@ impl<'a> PageScan<'a> {
     }
 
     /// The runs that begin at these positions, ascending.
-    fn runs_in(&self, from: u64, until: u64, walked: Option<&WalkedPages>) -> Vec<Found> {
-        let found_at = |pgid: u64| match walked.filter(|walked| walked.contains(pgid)) {
-            Some(walked) => {
-                let is_head = walked.is_head(pgid);
-                is_head.then(|| ((pgid, walked.last_of(pgid)), None))
-            }
+    fn runs_in(&self, from: u64, until: u64, known: Option<KnownRuns<'_>>) -> Vec<Found> {
+        let found_at = |pgid: u64| match known.and_then(|known| known(pgid)) {
+            Some(run) => run,
             None => self.head_at(pgid).map(|(head, run)| (run, Some(head))),
         };
         let tasks = until.saturating_sub(from).div_ceil(TASK_PAGES);

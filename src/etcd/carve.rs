@@ -80,8 +80,16 @@ impl<'a> Carved<'a> {
     pub fn from_state(state: &State<'a>) -> Self {
         let db = state.db();
         let diagnostics = db.diagnostics();
-        let scan = state.page_scan();
-        let state = StateIndex::new(state);
+        let index = StateIndex::new(state);
+        let own_scan;
+        let scan = if diagnostics.found_any() {
+            state.page_scan()
+        } else {
+            // The headers of an intact tree are known.
+            own_scan = PageScan::read_around(db.pages(), db.source(), &|pgid| index.leaf_at(pgid));
+            &own_scan
+        };
+        let state = index;
         let mut found = Found::default();
         // Grade A: freed leaf pages with their own header, in batches, so that memory stays flat.
         let mut stale = scan

@@ -164,11 +164,10 @@ impl<'q, 'a> Count<'q, 'a> {
         let revisions = (first, mains.last().unwrap_or(first));
         let clock = question.timeline().clock();
         let times = clock.estimate(revisions.0).zip(clock.estimate(revisions.1));
-        let keys = events.iter().map(|event| event.record.key);
-        let keys: Vec<&[u8]> = keys.collect();
+        let keys = || events.iter().map(|event| event.record.key);
         let grouping = |by| {
             // The depth is for prefixes, which are not counted here.
-            let grouping = Grouping::new(by, 1, question.catalog(), keys.iter().copied());
+            let grouping = Grouping::new(by, 1, question.catalog(), keys());
             (grouping, Rows::new())
         };
         Self {

@@ -643,24 +643,23 @@ impl Evidence {
     pub(super) fn further(&self, covers: &dyn Fn(&[u8]) -> bool) -> Further {
         let diagnostics = Diagnostics::new();
         let notices = Notices::default();
-        let count = |origins: &Origins, logs: Option<&Logs>| {
+        let state = || {
             let meta = self.meta_index(self.meta).ok()?;
-            let state = State::open_by_meta(&self.source, meta, &diagnostics).ok()?;
-            let store = origins.add_to(Store::new(state), logs, &notices);
-            let added = store.additional().iter();
-            Some(added.filter(|record| covers(record.key)).count())
+            State::open_by_meta(&self.source, meta, &diagnostics).ok()
         };
-        let carve = Origins::new(true, None);
         let all = Origins::new(false, None).all();
         let logs = all.logs(self.source.path(), self.source.given_path());
         let logs = logs.ok().flatten().filter(|_| !self.origins.has_wal());
         Further {
             carve: (!self.origins.has_carve())
-                .then(|| count(&carve, None))
+                .then(|| Some(Origins::carved_records(&state()?, covers)))
                 .flatten(),
-            wal: logs
-                .as_ref()
-                .and_then(|logs| count(&Origins::default(), Some(logs))),
+            wal: logs.as_ref().and_then(|logs| {
+                let store = Store::new(state()?);
+                let store = Origins::default().add_to(store, Some(logs), &notices);
+                let added = store.additional().iter();
+                Some(added.filter(|record| covers(record.key)).count())
+            }),
         }
     }
 

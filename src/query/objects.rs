@@ -105,7 +105,7 @@ impl<'r> Objects<'r> {
 
     /// Counts values that were read past this reader, by several threads. When many were, the pages of the file are
     /// given back.
-    pub(super) fn forget_read(&self, values: usize) {
+    pub fn forget_read(&self, values: usize) {
         self.count_read(values.saturating_mul(FAULT_AROUND_BYTES));
     }
 

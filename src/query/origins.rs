@@ -10,7 +10,7 @@ use crate::etcd::record::{Grade, Origin};
 use crate::etcd::wal::Wal;
 use crate::etcd::wal::replay::{self, Replay};
 use crate::etcd::wal::revision_inference::infer_records;
-use crate::etcd::{AtRevision, KeyEntry, Record, Store};
+use crate::etcd::{AtRevision, KeyEntry, Record, State, Store};
 use crate::source::log_place;
 
 use super::logs::Logs;
@@ -88,6 +88,12 @@ impl Origins {
             wal: self.wal.or(Some(None)),
             replay: self.replay,
         }
+    }
+
+    /// The number of records in freed pages for whose key `covers` is true.
+    pub fn carved_records(state: &State<'_>, covers: impl Fn(&[u8]) -> bool) -> usize {
+        let carved = Carved::from_state(state).records;
+        carved.iter().filter(|record| covers(record.key)).count()
     }
 
     /// Whether freed pages are searched.

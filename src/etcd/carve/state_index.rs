@@ -69,6 +69,16 @@ impl<'a> StateIndex<'a> {
         self.heads.contains(pgid) || run.is_some_and(|run| run.1 >= pgid)
     }
 
+    /// The last page of the leaf of the state that begins at a page; `Some(None)` for a page in the middle of one.
+    pub(super) fn leaf_at(&self, pgid: u64) -> Option<Option<u64>> {
+        let before = self.runs.partition_point(|run| run.0 <= pgid);
+        let run = before.checked_sub(1).and_then(|last| self.runs.get(last));
+        match run.filter(|run| run.1 >= pgid) {
+            Some((first, last)) => Some((*first == pgid).then_some(*last)),
+            None => self.heads.contains(pgid).then_some(Some(pgid)),
+        }
+    }
+
     /// The record of a revision.
     pub(super) fn at(&self, revision: Revision) -> Option<Record<'a>> {
         let before = self.leaves.partition_point(|(first, _)| *first <= revision);

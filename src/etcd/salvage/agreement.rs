@@ -36,7 +36,7 @@ impl Salvage<'_> {
         if !is_certain_tree {
             return false;
         }
-        let scan = PageScan::read_outside(self.scan.pages(), self.source, Some(walked));
+        let scan = PageScan::read_outside(self.scan.pages(), self.source, walked);
         let pages: Vec<_> = scan.leaf_runs().map(|(pgid, _)| pgid).collect();
         let agrees = |leaf: &Leaf<'_>| {
             let mut elements = leaf.elements(Direction::Forward);

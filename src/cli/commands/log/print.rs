@@ -150,11 +150,13 @@ impl<'g, 'a> Log<'g, 'a> {
         } else {
             events.len()
         };
+        let objects = self.log.objects();
         let lines = events.iter().take(measured).zip(places).enumerate();
         let lines = lines.map(|(index, (event, place))| {
+            objects.forget_read(1);
             let mut line = self.line(&event, *place);
             if index < sampled {
-                line.managers = managers_of(&event, self.log.objects());
+                line.managers = managers_of(&event, objects);
             }
             line
         });
