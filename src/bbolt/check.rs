@@ -3,7 +3,7 @@
 
 mod freelist;
 
-use crate::diag::{Code, Damage, Diagnostic, Locus};
+use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus};
 use crate::plural::counted;
 use crate::source::Source;
 
@@ -82,11 +82,19 @@ pub struct PageCounts {
     pub free: u64,
 }
 
-/// Checks everything outside the trees. [`walk`] checks the trees themselves.
-pub fn check(db: &Db<'_>, source: &Source) -> PageCounts {
+/// The use of all pages, for [`check`]. It can be read while other threads read the trees. None if something has to be
+/// reported: then [`check`] reads it itself, so that findings come in the same order in every run.
+pub fn read_page_use<'b>(db: &Db<'b>, quiet: &'b Diagnostics) -> Option<PageUse<'b>> {
+    let page_use = PageUse::read_shared(&db.with_root(db.meta().root, quiet));
+    quiet.by_code().is_empty().then_some(page_use)
+}
+
+/// Checks everything outside the trees. [`walk`] checks the trees themselves. `page_use` is what [`read_page_use`] has
+/// returned.
+pub fn check(db: &Db<'_>, source: &Source, page_use: Option<PageUse<'_>>) -> PageCounts {
     check_metas(db);
     check_tail(db, source);
-    let page_use = PageUse::read_shared(db);
+    let page_use = page_use.unwrap_or_else(|| PageUse::read_shared(db));
     if db.meta().freelist != NO_FREELIST {
         freelist::check(db, &page_use);
     }

@@ -151,6 +151,11 @@ impl<'a> Page<'a> {
         self.run
     }
 
+    /// The same page with another run.
+    pub(super) fn with_run(self, run: Span<'a>) -> Self {
+        Self { run, ..self }
+    }
+
     /// The same page with a run of at most `pages` pages.
     pub(super) fn clipped(mut self, pages: u64, page_size: usize) -> Self {
         let bytes = usize::try_from(pages)

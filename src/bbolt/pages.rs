@@ -74,7 +74,7 @@ impl<'a> Pages<'a> {
     pub fn unchecked(&self, pgid: Pgid) -> Option<Page<'a>> {
         let start = self.start_of(pgid)?;
         let tail = self.image.get(start..)?;
-        // The length of the run is only known from the header, so the page is parsed twice.
+        // The length of the run is only known from the header.
         let header = Page::parse(
             pgid,
             Span::new(tail, self.offset_of(pgid), self.order),
@@ -86,11 +86,7 @@ impl<'a> Pages<'a> {
             .and_then(|pages| pages.checked_mul(self.page_size))
             .unwrap_or(usize::MAX);
         let run = tail.get(..run_bytes).unwrap_or(tail);
-        Page::parse(
-            pgid,
-            Span::new(run, self.offset_of(pgid), self.order),
-            false,
-        )
+        Some(header.with_run(Span::new(run, self.offset_of(pgid), self.order)))
     }
 
     /// The page at a position with a run of `pages` pages; none if the file ends before that.

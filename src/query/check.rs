@@ -1,7 +1,8 @@
 //! A check of a file in its layers: pages, records, objects.
 
-use crate::bbolt::check;
-use crate::diag::{Code, Damage, Severity};
+use crate::bbolt::PageUse;
+use crate::bbolt::check::{self, read_page_use};
+use crate::diag::{Code, Damage, Diagnostics, Severity};
 use crate::etcd::check::{check as check_records, check_former, report_unknown};
 use crate::etcd::record::Record;
 use crate::etcd::record_pass::{Hashes, RecordPass, SeenKeys};
@@ -79,10 +80,15 @@ pub(super) fn walk_all_but_records(store: &Store<'_>) {
 }
 
 /// Checks the former state and the pages that no bucket uses, after all buckets were walked. Returns whether the former
-/// state is whole, and the numbers of pages.
-pub(super) fn check_pages(store: &Store<'_>, evidence: &Evidence) -> (Option<bool>, PageCounts) {
+/// state is whole, and the numbers of pages. `page_use` is what [`read_page_use`] has returned.
+pub(super) fn check_pages(
+    store: &Store<'_>,
+    evidence: &Evidence,
+    page_use: Option<PageUse<'_>>,
+) -> (Option<bool>, PageCounts) {
     let former_is_whole = check_former(store);
-    (former_is_whole, check::check(store.db(), evidence.source()))
+    let pages = check::check(store.db(), evidence.source(), page_use);
+    (former_is_whole, pages)
 }
 
 /// A check of one file.
@@ -176,6 +182,8 @@ impl<'c> Check<'c> {
             ..Scope::default()
         };
         let mut pass = None;
+        let quiet = Diagnostics::new();
+        let mut page_use = None;
         let reads_records = !scope.is_foreign && (self.has(Layer::Etcd) || self.has(Layer::K8s));
         if self.has(Layer::Bbolt) {
             // If the records of bucket `key` are read below, that pass checks the pages of the bucket too.
@@ -187,12 +195,20 @@ impl<'c> Check<'c> {
         if reads_records {
             // The objects are decoded by the CRDs in the file, so these are collected first.
             let mut definitions = Definitions::default();
-            let records = check_records(store, hashes, |record| {
-                if self.has(Layer::K8s) {
-                    definitions.see(record);
-                }
-                look(record)
-            });
+            let (has_objects, has_pages) = (self.has(Layer::K8s), self.has(Layer::Bbolt));
+            let (db, quiet) = (store.db(), &quiet);
+            let (records, of_pages) = rayon::join(
+                || {
+                    check_records(store, hashes, |record| {
+                        if has_objects {
+                            definitions.see(record);
+                        }
+                        look(record)
+                    })
+                },
+                || has_pages.then(|| read_page_use(db, quiet)).flatten(),
+            );
+            page_use = of_pages;
             let count = (records.counts.records, records.counts.keys);
             scope.records = store.bucket(schema::KEY).map(|_| count);
             if self.has(Layer::K8s) {
@@ -208,7 +224,7 @@ impl<'c> Check<'c> {
             directory::check(self.evidence, store);
         }
         if self.has(Layer::Bbolt) {
-            let (former_is_whole, pages) = check_pages(store, self.evidence);
+            let (former_is_whole, pages) = check_pages(store, self.evidence, page_use);
             scope.former_is_whole = former_is_whole;
             scope.pages = Some(pages);
         }

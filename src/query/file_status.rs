@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::bbolt::check::{Tail, refused_metas};
-use crate::diag::{Code, Damage};
+use crate::bbolt::check::{Tail, read_page_use, refused_metas};
+use crate::diag::{Code, Damage, Diagnostics};
 use crate::etcd::Store;
 use crate::etcd::record::Record;
 use crate::etcd::record_pass::{Hashes, SeenKeys};
@@ -196,8 +196,12 @@ pub fn snapshot_status(evidence: &Evidence) -> Result<SnapshotStatus, NoAnswer> 
         return Err(evidence.foreign(&store));
     }
     walk_all_but_records(&store);
-    let status = Unreachable::check(&store).map(|()| SnapshotStatus::read(&store));
-    check_pages(&store, evidence);
+    let quiet = Diagnostics::new();
+    let (status, page_use) = rayon::join(
+        || Unreachable::check(&store).map(|()| SnapshotStatus::read(&store)),
+        || read_page_use(store.db(), &quiet),
+    );
+    check_pages(&store, evidence, page_use);
     let status = status.map_err(NoAnswer::Unreachable)?;
     refuse_as_etcdutl(&store, evidence)?;
     Ok(status)

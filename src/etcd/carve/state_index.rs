@@ -35,31 +35,34 @@ impl<'a> StateIndex<'a> {
             heads: PageSet::default(),
             runs: Vec::new(),
         };
-        for leaf in state.record_leaves(Direction::Forward) {
-            let first = leaf.elements(Direction::Forward).next();
-            let page = leaf.page;
-            let is_page = leaf.reached && leaf.is_whole() && !page.inline;
-            if is_page {
-                index.heads.insert(page.pgid.0);
-                if page.overflow > 0 {
-                    let last = page.pgid.0.saturating_add(u64::from(page.overflow));
-                    index.runs.push((page.pgid.0, last));
-                }
-            }
-            let Some(first) = first.and_then(|element| BucketKey::revision_of(element.key)) else {
-                continue;
-            };
-            let place = if is_page {
-                Place::Page(page.pgid)
-            } else {
-                Place::Leaf(Box::new(leaf))
-            };
-            index.leaves.push((first, place));
-        }
+        state.visit_leaves(
+            |leaf| Some(first_revision(leaf)),
+            |leaf, first| index.add(leaf, first.unwrap_or_else(|| first_revision(leaf))),
+        );
         // The leaves of a damaged tree may be out of order.
         index.leaves.sort_by_key(|(first, _)| *first);
         index.runs.sort_unstable();
         index
+    }
+
+    /// Adds the next leaf, with the revision of its first element.
+    fn add(&mut self, leaf: &Leaf<'a>, first: Option<Revision>) {
+        let page = leaf.page;
+        let is_page = leaf.reached && leaf.is_whole() && !page.inline;
+        if is_page {
+            self.heads.insert(page.pgid.0);
+            if page.overflow > 0 {
+                let last = page.pgid.0.saturating_add(u64::from(page.overflow));
+                self.runs.push((page.pgid.0, last));
+            }
+        }
+        let Some(first) = first else { return };
+        let place = if is_page {
+            Place::Page(page.pgid)
+        } else {
+            Place::Leaf(Box::new(leaf.clone()))
+        };
+        self.leaves.push((first, place));
     }
 
     /// Whether a page is a leaf of the state, or is in the run of one.
@@ -98,6 +101,11 @@ impl<'a> StateIndex<'a> {
             }
         }
     }
+}
+
+fn first_revision(leaf: &Leaf<'_>) -> Option<Revision> {
+    let first = leaf.elements(Direction::Forward).next()?;
+    BucketKey::revision_of(first.key)
 }
 
 fn record<'a>(page: &Page<'a>, element: &Element<'a>) -> Option<Record<'a>> {
