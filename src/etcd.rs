@@ -2,10 +2,11 @@
 //!
 //! [`schema`] names the buckets and reads the small ones. A [`record`] of bucket `key` has a [`revision`] as its key and a
 //! [`key_value`] as its value. [`state`] reads the records of the database, and [`store`] adds records of other origins.
-//! [`history`] folds records into the history of a key and into the keyspace as of a revision. [`carve`] finds records in
-//! freed pages, [`wal`] reads the log beside the database. [`hash`] computes etcd's hashes. [`succession`] compares the
-//! records of a key with each other, [`record_pass`] counts and hashes all records in one pass, and [`check`](mod@check)
-//! also checks the small buckets. [`write`](mod@write) makes a new database file that etcd accepts.
+//! [`history`] and [`events`] fold records into the history of a key and of many keys, [`keyspace`] into the keyspace as of a
+//! revision; what they keep of a record is its place (`record_list`). [`carve`] finds records in freed pages, [`wal`] reads
+//! the log beside the database. [`hash`] computes etcd's hashes. [`succession`] compares the records of a key with each
+//! other, [`record_pass`] counts and hashes all records in one pass, and [`check`](mod@check) also checks the small
+//! buckets. [`write`](mod@write) makes a new database file that etcd accepts.
 //!
 //! **Invariant:** values stay borrowed from the map. An index of a whole store copies only its keys, so memory grows with
 //! the number of distinct keys that the question needs.
@@ -56,7 +57,7 @@ pub use events::{EventChooser, EventFold, Events, KeyedEvents};
 pub use generation::Generation;
 pub use history::{Event, EventType, KeyHistory};
 pub use key_value::KeyValue;
-pub use keyspace::{KeyEntry, KeyPlaces, Keyspace, PlacedKeyspace};
+pub use keyspace::{KeyEntry, KeyPlaces, Keyspace, PlacedKey, PlacedKeyspace};
 pub use record::Record;
 pub use record_list::EarlierVersion;
 pub use revision::{BucketKey, Revision};

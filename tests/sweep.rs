@@ -151,13 +151,14 @@ impl std::io::Write for Printed {
 #[test]
 fn a_child_counts_what_commands_cost() {
     let Some(report) = std::env::var_os(REPORT) else {
-        let start = counted::start();
-        drop(std::hint::black_box(vec![1_u8; 3 << 20]));
-        let counts = counted::since(start);
-        assert!(
-            counts.peak >= 3 << 20 && counts.total >= 3 << 20,
-            "{counts:?}"
-        );
+        // Other tests of this process may free memory meanwhile, so it is tried again.
+        let are_counted = (0..100).any(|_| {
+            let start = counted::start();
+            drop(std::hint::black_box(vec![1_u8; 3 << 20]));
+            let counts = counted::since(start);
+            counts.peak >= 3 << 20 && counts.total >= 3 << 20
+        });
+        assert!(are_counted);
         return;
     };
     let most = std::env::var(MOST_BYTES).unwrap();

@@ -5,7 +5,7 @@
 //! third of the memory of a table of keys. Ids differ between runs, so nothing that is printed may depend on them.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hasher, RandomState};
 
 /// The id of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,9 +43,23 @@ pub struct KeyIds(RandomState, RandomState);
 impl KeyIds {
     /// The id of a key.
     pub fn of(&self, key: &[u8]) -> KeyId {
+        self.of_hashed(|hasher| hasher.write(key))
+    }
+
+    /// The id of several texts.
+    pub fn of_parts(&self, parts: &[&[u8]]) -> KeyId {
+        self.of_hashed(|hasher| {
+            for part in parts {
+                hasher.write_usize(part.len());
+                hasher.write(part);
+            }
+        })
+    }
+
+    fn of_hashed(&self, write: impl Fn(&mut DefaultHasher)) -> KeyId {
         let hash = |secret: &RandomState| {
             let mut hasher = secret.build_hasher();
-            hasher.write(key);
+            write(&mut hasher);
             hasher.finish()
         };
         KeyId(hash(&self.0), hash(&self.1))
@@ -66,5 +80,7 @@ mod tests {
         assert_eq!(table.len(), 10_000);
         assert!((0..10_000_u32).all(|number| table[&ids.of(&number.to_be_bytes())] == number));
         assert_ne!(ids.of(b""), ids.of(b"\0"));
+        assert_ne!(ids.of_parts(&[b"ab", b"c"]), ids.of_parts(&[b"a", b"bc"]));
+        assert_eq!(ids.of_parts(&[b"ab", b"c"]), ids.of_parts(&[b"ab", b"c"]));
     }
 }

@@ -56,6 +56,15 @@ pub struct KeyPlaces<'a> {
     records: RecordList<'a>,
 }
 
+/// A key of such a list.
+#[derive(Debug, Clone, Copy)]
+pub struct PlacedKey<'k, 'a> {
+    /// The key.
+    pub key: &'k [u8],
+    /// Its newest version.
+    pub newest: EarlierVersion<'a>,
+}
+
 /// The keyspace as of a revision, for a question that needs few of its records or none.
 #[derive(Debug)]
 pub struct PlacedKeyspace<'a> {
@@ -133,6 +142,15 @@ impl<'a> KeyPlaces<'a> {
     /// The newest version of the key at an index. No page is read for it.
     pub fn version(&self, index: usize) -> Option<EarlierVersion<'a>> {
         self.records.earlier(index)
+    }
+
+    /// The keys with their newest versions, ascending.
+    pub fn placed(&self) -> impl Iterator<Item = PlacedKey<'_, 'a>> {
+        let keys = self.keys().enumerate();
+        keys.filter_map(|(index, key)| {
+            let newest = self.version(index)?;
+            Some(PlacedKey { key, newest })
+        })
     }
 
     /// The newest record of the key at an index.

@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn a_list_returns_the_records_that_were_added() {
-        let (records, with_place) = listed(&image("healthy/k8s/after.db"));
+        let (records, with_place) = listed(&image(&format!("healthy/k8s/{}.db", "after")));
         assert!(records > 100 && with_place == records - 1, "{with_place}");
     }
 

@@ -10,6 +10,7 @@ use super::defragmentation::Defragmentation;
 use super::hash::{CrcPart, HashedRecord, RunningHashKv, salvaged_in};
 use super::key_ids::{KeyId, KeyIds, KeyTable};
 use super::record::Record;
+use super::record_list::to_u32;
 use super::store::Store;
 use super::succession::{NewestRecord, compare_with_newest};
 
@@ -51,14 +52,17 @@ pub struct SeenKey<T> {
 #[derive(Debug)]
 pub struct SeenKeys<T> {
     ids: KeyIds,
-    keys: KeyTable<SeenKey<T>>,
+    /// The index of each key. A table of whole rows would be larger: a part of a table is always empty.
+    indexes: KeyTable<u32>,
+    keys: Vec<SeenKey<T>>,
 }
 
 impl<T> Default for SeenKeys<T> {
     fn default() -> Self {
         Self {
             ids: KeyIds::default(),
-            keys: KeyTable::default(),
+            indexes: KeyTable::default(),
+            keys: Vec::new(),
         }
     }
 }
@@ -69,14 +73,27 @@ impl<T> SeenKeys<T> {
         self.keys.len() as u64
     }
 
-    /// The keys, in no order.
+    /// The keys, in the order of their first records.
     pub fn iter(&self) -> impl Iterator<Item = &SeenKey<T>> + Clone {
-        self.keys.values()
+        self.keys.iter()
+    }
+
+    /// The row of a key; none if it was not seen.
+    fn get_mut(&mut self, id: KeyId) -> Option<&mut SeenKey<T>> {
+        let index = self.indexes.get(&id)?;
+        self.keys.get_mut(usize::try_from(*index).ok()?)
+    }
+
+    fn insert(&mut self, id: KeyId, seen: SeenKey<T>) {
+        self.indexes.insert(id, to_u32(self.keys.len()));
+        self.keys.push(seen);
     }
 
     /// Whether a record is the current value of its key.
     pub fn is_live(&self, record: &Record<'_>) -> bool {
-        let newest = self.keys.get(&self.ids.of(record.key));
+        let index = self.indexes.get(&self.ids.of(record.key));
+        let index = index.and_then(|index| usize::try_from(*index).ok());
+        let newest = index.and_then(|index| self.keys.get(index));
         newest.is_some_and(|newest| newest.is_live && newest.newest.revision == record.revision)
     }
 }
@@ -134,7 +151,7 @@ impl<'s, 'a, T> CountFold<'s, 'a, T> {
         let value = see(record);
         let is_live = !record.tombstone;
         let newest = NewestRecord::from(record);
-        match self.keys.keys.get_mut(&id) {
+        match self.keys.get_mut(id) {
             Some(known) => {
                 compare_with_newest(self.store, Some(&known.newest), record);
                 (known.value, known.is_live, known.newest) = (value, is_live, newest);
@@ -147,7 +164,7 @@ impl<'s, 'a, T> CountFold<'s, 'a, T> {
                     is_live,
                     newest,
                 };
-                self.keys.keys.insert(id, seen);
+                self.keys.insert(id, seen);
             }
         }
     }

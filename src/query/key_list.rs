@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use regex::bytes::Regex;
 
 use crate::bbolt::Direction;
-use crate::etcd::{AtRevision, EarlierVersion, KeyPlaces, PlacedKeyspace, Record, Revision};
+use crate::etcd::{AtRevision, KeyPlaces, PlacedKeyspace, Record, Revision};
 use crate::fast_map::FastMap;
 use crate::k8s::catalog::Catalog;
 use crate::k8s::resource::Resource;
@@ -22,6 +22,8 @@ use super::resolve::resolve;
 use super::revision::RevisionExpr;
 use super::select::{Selection, Which};
 use super::tally::is_custom;
+
+pub use crate::etcd::PlacedKey;
 
 /// Which custom resources.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,8 +102,8 @@ impl KeyOrder {
     }
 
     /// Sorts keys that are in key order; equal ones stay in it, unless all is reversed.
-    pub fn sort(self, keys: &mut [ChosenKey<'_, '_>], reverse: bool) {
-        let rank = |key: &ChosenKey<'_, '_>| match self {
+    pub fn sort(self, keys: &mut [PlacedKey<'_, '_>], reverse: bool) {
+        let rank = |key: &PlacedKey<'_, '_>| match self {
             Self::Key => (0, 0),
             Self::Modified => (key.newest.revision.main, key.newest.revision.sub),
             Self::Created => {
@@ -118,15 +120,6 @@ impl KeyOrder {
             keys.reverse();
         }
     }
-}
-
-/// A key of a list.
-#[derive(Debug, Clone, Copy)]
-pub struct ChosenKey<'k, 'a> {
-    /// The key.
-    pub key: &'k [u8],
-    /// Its newest version.
-    pub newest: EarlierVersion<'a>,
 }
 
 /// The keys as of a revision that the addresses cover.
@@ -189,16 +182,11 @@ impl<'q, 'a> KeyList<'q, 'a> {
     }
 
     /// The keys that pass the filters, in key order. Objects whose labels cannot be read are reported.
-    pub fn chosen(&self) -> Vec<ChosenKey<'_, 'a>> {
+    pub fn chosen(&self) -> Vec<PlacedKey<'_, 'a>> {
         let (objects, filters) = (self.question.objects(), self.question.filters());
         let last_puts = self.last_puts();
         let (mut chosen, mut without_put) = (Vec::new(), 0_usize);
-        let keys = self.keys();
-        let versions = keys.keys().enumerate().filter_map(|(index, key)| {
-            let newest = keys.version(index)?;
-            Some(ChosenKey { key, newest })
-        });
-        for entry in versions.filter(|entry| self.passes(entry)) {
+        for entry in self.keys().placed().filter(|entry| self.passes(entry)) {
             let Some(labels) = self.selection.labels() else {
                 chosen.push(entry);
                 continue;
@@ -224,7 +212,7 @@ impl<'q, 'a> KeyList<'q, 'a> {
     }
 
     /// Whether a key passes the filters that look at keys and revisions.
-    fn passes(&self, entry: &ChosenKey<'_, '_>) -> bool {
+    fn passes(&self, entry: &PlacedKey<'_, '_>) -> bool {
         let filters = self.question.filters();
         let KeyFilters {
             glob,

@@ -196,14 +196,9 @@ impl<'q, 'a> Recovery<'q, 'a> {
             at,
             earlier: EarlierLives::if_range(has_range),
         };
-        let Plan { items, live } = plan(
-            store,
-            &request,
-            catalog,
-            question.objects(),
-            &history,
-            events.all(),
-        );
+        let all = events.all();
+        let Plan { items, live } =
+            plan(store, &request, catalog, question.objects(), &history, all);
         // Without a range, only keys that do not exist now are recovered, each from its last deletion. The earlier
         // deletions of a key that was written again become notices.
         let (earlier, items): (Vec<_>, Vec<_>) = items
@@ -216,10 +211,11 @@ impl<'q, 'a> Recovery<'q, 'a> {
             question.note_compacted(&covers, None);
         }
         // If all objects at a revision were asked for, it does not matter which of them were deleted.
-        if request.at.is_none() {
-            for notice in existing::notices(question, &history, &live, &selection, &earlier) {
-                question.notices().add(Notice::Recovery(notice));
-            }
+        let notices = at
+            .is_none()
+            .then(|| existing::notices(question, &history, &live, &selection, &earlier));
+        for notice in notices.into_iter().flatten() {
+            question.notices().add(Notice::Recovery(notice));
         }
         drop(live);
         let volumes = Volumes::read(question, &history, &events, &items);
@@ -234,17 +230,24 @@ impl<'q, 'a> Recovery<'q, 'a> {
             at,
             items,
         };
-        if has_range && at.is_none() {
-            recovery.narrow_to((after.0, to.0))?;
-        }
-        recovery.narrow_to_labels();
-        recovery.decide(has_range);
-        sort_for_apply(&mut recovery.items);
+        recovery.choose(has_range.then_some((after.0, to.0)))?;
         if recovery.items.is_empty() {
             return Err(recovery.why_none(head, is_unknown));
         }
         recovery.report_incomplete();
         Ok(recovery)
+    }
+
+    /// Leaves the items that pass the filters, decides which of them come back, and sorts them. `range` is given if only some
+    /// deletions were asked for: those after its first revision, up to its last.
+    fn choose(&mut self, range: Option<(i64, i64)>) -> Result<(), NoAnswer> {
+        if let Some(range) = range.filter(|_| self.at.is_none()) {
+            self.narrow_to(range)?;
+        }
+        self.narrow_to_labels();
+        self.decide(range.is_some());
+        sort_for_apply(&mut self.items);
+        Ok(())
     }
 
     /// Reports each object that comes back and has fields without a name as a finding.

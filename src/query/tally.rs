@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::key_list::ChosenKey;
 use crate::arrange::Arrange as _;
+use crate::etcd::PlacedKey;
 use crate::k8s::catalog::Catalog;
 use crate::k8s::resource::Resource;
 
@@ -62,7 +62,7 @@ pub fn is_custom(resource: &Resource) -> bool {
 }
 
 /// The resources of keys, the one with the most keys first.
-pub fn resources(keys: &[ChosenKey<'_, '_>], catalog: &Catalog) -> Vec<Row> {
+pub fn resources(keys: &[PlacedKey<'_, '_>], catalog: &Catalog) -> Vec<Row> {
     let mut rows = BTreeMap::new();
     let names = keys.iter().map(|entry| entry.key);
     let prefixes = (!catalog.holds_objects()).then(|| Prefixes::new(names));
@@ -93,7 +93,7 @@ pub fn resource_of(key: &[u8], catalog: &Catalog) -> Named {
 }
 
 /// The namespaces of keys, and the namespaces whose own object is among the keys, by name.
-pub fn namespaces(keys: &[ChosenKey<'_, '_>], catalog: &Catalog) -> Vec<Row> {
+pub fn namespaces(keys: &[PlacedKey<'_, '_>], catalog: &Catalog) -> Vec<Row> {
     let mut rows = BTreeMap::new();
     for entry in keys {
         let Some(location) = catalog.locate(entry.key) else {
@@ -117,7 +117,7 @@ pub fn namespaces(keys: &[ChosenKey<'_, '_>], catalog: &Catalog) -> Vec<Row> {
     rows.into_values().collect()
 }
 
-fn count(rows: &mut BTreeMap<Named, Row>, named: Named, entry: &ChosenKey<'_, '_>) {
+fn count(rows: &mut BTreeMap<Named, Row>, named: Named, entry: &PlacedKey<'_, '_>) {
     let row = rows.entry(named.clone()).or_insert_with(|| Row::new(named));
     row.keys = row.keys.saturating_add(1);
     row.value_bytes = row.value_bytes.saturating_add(entry.newest.value_bytes);

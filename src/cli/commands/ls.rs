@@ -20,7 +20,7 @@ use crate::cli::v2_store::{V2Output, print, refuse};
 use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb};
 use crate::query::catalog::Catalog;
-use crate::query::key_list::{ChosenKey, KeyFilters, KeyList, KeyOrder};
+use crate::query::key_list::{KeyFilters, KeyList, KeyOrder, PlacedKey};
 use crate::query::tally;
 use crate::query::v2_store::{self, V2Store};
 use crate::query::{Evidence, Notice, Origins, Question};
@@ -229,7 +229,7 @@ impl Args {
     /// Prints how many keys each resource or namespace has; whether there are any, however few of them were asked for.
     fn print_counts(
         &self,
-        chosen: &[ChosenKey<'_, '_>],
+        chosen: &[PlacedKey<'_, '_>],
         catalog: &Catalog,
         out: &mut Out,
     ) -> Result<bool, Failure> {
@@ -261,7 +261,7 @@ impl Args {
     /// Prints the keys; whether there are any, however few of them were asked for.
     fn print_keys(
         &self,
-        chosen: &mut [ChosenKey<'_, '_>],
+        chosen: &mut [PlacedKey<'_, '_>],
         question: &Question<'_>,
         out: &mut Out,
     ) -> Result<bool, Failure> {
@@ -277,7 +277,7 @@ impl Args {
         } else {
             KeyNames::whole()
         };
-        for ChosenKey { key, newest } in chosen.iter().take(self.limit()) {
+        for PlacedKey { key, newest } in chosen.iter().take(self.limit()) {
             if is_short {
                 out.name(&names.text(key))?;
                 continue;

@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use crate::bbolt::Direction;
 use crate::etcd::generation::Transition;
+use crate::etcd::key_ids::{KeyId, KeyIds, KeyTable};
 use crate::etcd::{AtRevision, EventChooser, EventFold, Generation, Record, Revision, Store};
-use crate::fast_map::FastMap;
 use crate::k8s::anchors::Times;
-use crate::k8s::catalog::{Catalog, ClusterName, Namespace};
+use crate::k8s::catalog::{Catalog, ClusterName, Location, Namespace};
 use crate::k8s::controlled::{self, OtherObjects, Reason};
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::meta::Meta;
@@ -43,31 +43,30 @@ pub struct ObjectHistory {
     pub releases: Releases,
 }
 
-/// The index of each object, by logical cluster and uid. An object owns only objects of its own cluster.
+/// The index of each object, by the id of its logical cluster and uid. An object owns only objects of its own cluster.
 #[derive(Debug, Default)]
-struct Places(FastMap<ClusterName, FastMap<Box<str>, usize>>);
+struct Places {
+    ids: KeyIds,
+    indexes: KeyTable<usize>,
+}
 
 impl Places {
     fn get(&self, cluster: Option<&[u8]>, uid: &str) -> Option<usize> {
-        // In a store without clusters, the lookup does not copy a name.
-        let uids = match cluster {
-            None => self.0.get(&None),
-            Some(cluster) => self.0.get(&Some(cluster.into())),
-        };
-        uids?.get(uid).copied()
+        self.indexes.get(&id_of(&self.ids, cluster, uid)).copied()
     }
+}
 
-    fn insert(&mut self, cluster: Option<&[u8]>, uid: &str, place: usize) {
-        let uids = self.0.entry(cluster.map(Into::into)).or_default();
-        uids.insert(uid.into(), place);
+/// The id of the object with a uid in a logical cluster.
+fn id_of(ids: &KeyIds, cluster: Option<&[u8]>, uid: &str) -> KeyId {
+    match cluster {
+        None => ids.of_parts(&[uid.as_bytes()]),
+        Some(cluster) => ids.of_parts(&[cluster, uid.as_bytes()]),
     }
 }
 
 /// What the records show of one uid.
 #[derive(Debug, Default)]
 struct Object {
-    /// Its logical cluster.
-    cluster: ClusterName,
     /// How many keys it is stored under.
     keys: usize,
     /// Whether it exists now.
@@ -76,8 +75,8 @@ struct Object {
     marked: Option<i64>,
     /// The revision that deleted it.
     deleted_at: Option<i64>,
-    /// The uids of its owners, in its newest version.
-    owners: Vec<Box<str>>,
+    /// Its owners, in its newest version.
+    owners: Box<[KeyId]>,
     /// The revision at which its deletion began, if that is known: it or its owner got a deletion timestamp, or was
     /// deleted.
     deletion_began: Option<i64>,
@@ -111,54 +110,113 @@ struct LastSeen {
     is_proved: bool,
 }
 
+/// The ids of an object and of its owners.
+struct Identity {
+    own: KeyId,
+    owners: Box<[KeyId]>,
+}
+
+impl Identity {
+    /// None if the object has no uid.
+    fn of(ids: &KeyIds, cluster: Option<&[u8]>, meta: &Meta<'_>) -> Option<Self> {
+        let id = |uid: &str| id_of(ids, cluster, uid);
+        (!meta.uid.is_empty()).then(|| Self {
+            own: id(&meta.uid),
+            owners: meta.owners.iter().map(|uid| id(uid)).collect(),
+        })
+    }
+}
+
 /// A value that is not encrypted, with its metadata.
 struct Opened<'a> {
     value: &'a [u8],
     meta: Option<Meta<'a>>,
+    identity: Option<Identity>,
 }
 
-/// A record that was read, with its times if they are collected. The value is None if it is encrypted, whether a key
-/// opens it or not.
-type ReadRecord<'a> = (Option<Opened<'a>>, Option<Seen>);
+/// A record that was read.
+struct ReadRecord<'f, 'a> {
+    /// The id of its key.
+    key: KeyId,
+    location: Option<Location<'f, 'a>>,
+    /// Its value. None if it is encrypted, whether a key opens it or not.
+    opened: Option<Opened<'a>>,
+    /// Its times, if they are collected.
+    seen: Option<Seen>,
+}
 
-/// Reads the value of a record, from any thread.
-fn read_record<'a>(record: &Record<'a>, keyring: &Keyring, has_times: bool) -> ReadRecord<'a> {
-    let (opened, times) = match keyring.decrypt(record.key, record.value) {
-        Ok(Cow::Borrowed(value)) => {
-            let (times, meta) = Times::read_with_meta(value).unzip();
-            (Some(Opened { value, meta }), Ok(times))
+/// Reads records, from any thread.
+struct RecordReader<'f> {
+    keyring: &'f Keyring,
+    catalog: &'f Catalog,
+    ids: KeyIds,
+    has_times: bool,
+}
+
+impl<'f> RecordReader<'f> {
+    fn read<'a>(&self, record: &Record<'a>) -> ReadRecord<'f, 'a> {
+        let location = self.catalog.locate(record.key);
+        let cluster = location.and_then(|location| location.cluster);
+        let (opened, times) = match self.keyring.decrypt(record.key, record.value) {
+            Ok(Cow::Borrowed(value)) => {
+                let (times, meta) = Times::read_with_meta(value).unzip();
+                let identity = meta.as_ref();
+                let identity = identity.and_then(|meta| Identity::of(&self.ids, cluster, meta));
+                let opened = Opened {
+                    value,
+                    meta,
+                    identity,
+                };
+                (Some(opened), Ok(times))
+            }
+            Ok(Cow::Owned(value)) => (None, Ok(Times::read(&value).filter(|_| self.has_times))),
+            Err(_) => (None, Err(StillEncrypted)),
+        };
+        ReadRecord {
+            key: self.ids.of(record.key),
+            location,
+            opened,
+            seen: self.has_times.then(|| Seen::new(record, times)),
         }
-        Ok(Cow::Owned(value)) => (None, Ok(Times::read(&value).filter(|_| has_times))),
-        Err(_) => (None, Err(StillEncrypted)),
-    };
-    (opened, has_times.then(|| Seen::new(record, times)))
+    }
 }
 
 /// The history up to a record.
 struct Fold<'f, 'a> {
     store: &'f Store<'a>,
     keyring: &'f Keyring,
-    catalog: &'f Catalog,
     history: ObjectHistory,
-    last_seen: FastMap<Box<[u8]>, LastSeen>,
+    last_seen: KeyTable<LastSeen>,
     open: HashMap<Namespace, OpenLife>,
 }
 
 impl<'a> Fold<'_, 'a> {
     /// Adds the next record.
-    fn add(&mut self, record: &Record<'a>, opened: Option<Opened<'a>>) {
+    fn add(&mut self, record: &Record<'a>, read: ReadRecord<'_, 'a>) {
+        let (key, location) = (read.key, read.location);
+        let cluster = location.and_then(|location| location.cluster);
         let decrypted;
-        let opened = match opened {
-            Some(Opened { value, meta }) => Some((value, meta)),
+        let opened = match read.opened {
+            Some(opened) => Some(opened),
             None => {
                 self.history.has_encrypted = true;
                 decrypted = self.keyring.decrypt(record.key, record.value).ok();
-                decrypted.as_deref().map(|value| (value, Meta::read(value)))
+                decrypted.as_deref().map(|value| {
+                    let meta = Meta::read(value);
+                    let ids = &self.history.places.ids;
+                    let identity = meta.as_ref();
+                    let identity = identity.and_then(|meta| Identity::of(ids, cluster, meta));
+                    Opened {
+                        value,
+                        meta,
+                        identity,
+                    }
+                })
             }
         };
-        let (value, meta) = opened.unwrap_or_default();
-        let location = self.catalog.locate(record.key);
-        let cluster = location.and_then(|location| location.cluster);
+        let (value, meta, identity) = opened.map_or((&[][..], None, None), |opened| {
+            (opened.value, opened.meta, opened.identity)
+        });
         let history = &mut self.history;
         if let Some(namespace) = location.and_then(|location| location.as_namespace()) {
             history.see_namespace(record, namespace, meta.as_ref(), &mut self.open);
@@ -174,15 +232,16 @@ impl<'a> Fold<'_, 'a> {
             history.mark_key(record.key, has_mark);
         }
         if record.tombstone {
-            if let Some(was) = self.last_seen.remove(record.key) {
+            if let Some(was) = self.last_seen.remove(&key) {
                 history.leave(was.place, Some(record.revision.main));
             }
             return;
         }
         let Some(meta) = meta else { return };
         history.see_facts(record, value, (cluster, &meta));
-        if !meta.uid.is_empty() {
-            history.see_object(record, (cluster, &meta), is_proved, &mut self.last_seen);
+        if let Some(identity) = identity {
+            let marked = has_mark.then_some(record.revision.main);
+            history.see_object((key, identity), marked, is_proved, &mut self.last_seen);
         }
     }
 
@@ -218,17 +277,23 @@ impl ObjectHistory {
         let mut fold = Fold {
             store,
             keyring,
-            catalog,
             history: Self::default(),
-            last_seen: FastMap::default(),
+            last_seen: KeyTable::default(),
             open: HashMap::new(),
         };
         let has_times = times.is_some();
         let is_read =
             |record: &Record<'_>| !store.is_newer_than_state(record) && !record.is_bump_mark();
-        let read = |record: &Record<'a>| read_record(record, keyring, has_times);
-        let mut add = |record: Record<'a>, (opened, seen): ReadRecord<'a>| {
-            fold.add(&record, opened);
+        let reader = RecordReader {
+            keyring,
+            catalog,
+            ids: fold.history.places.ids.clone(),
+            has_times,
+        };
+        let read = |record: &Record<'a>| reader.read(record);
+        let mut add = |record: Record<'a>, mut read: ReadRecord<'_, 'a>| {
+            let seen = read.seen.take();
+            fold.add(&record, read);
             if let (Some(times), Some(seen)) = (times.as_deref_mut(), seen) {
                 times.add(seen);
             }
@@ -292,31 +357,26 @@ impl ObjectHistory {
         self.terminating_keys.contains(key)
     }
 
-    /// Adds the object of a record, with its logical cluster.
+    /// Adds the object of a record. `marked` is the revision of the record, if the object has a deletion timestamp.
     fn see_object(
         &mut self,
-        record: &Record<'_>,
-        (cluster, meta): (Option<&[u8]>, &Meta<'_>),
+        (key, identity): (KeyId, Identity),
+        marked: Option<i64>,
         is_proved: bool,
-        last_seen: &mut FastMap<Box<[u8]>, LastSeen>,
+        last_seen: &mut KeyTable<LastSeen>,
     ) {
-        let place = match self.places.get(cluster, &meta.uid) {
-            Some(place) => place,
-            None => {
-                let place = self.objects.len();
-                self.places.insert(cluster, &meta.uid, place);
-                self.objects.push(Object {
-                    cluster: cluster.map(Into::into),
-                    ..Object::default()
-                });
-                place
-            }
-        };
-        let before = last_seen.get(record.key);
-        let is_same = before.is_some_and(|before| before.place == place);
+        let next = self.objects.len();
+        let place = *self.places.indexes.entry(identity.own).or_insert(next);
+        if place == next {
+            self.objects.push(Object::default());
+        }
+        let before = last_seen.get_mut(&key);
+        let is_same = before.as_ref().is_some_and(|before| before.place == place);
         // A record from a freed page does not replace the object that the state has under the key.
-        if !is_same && (is_proved || before.is_none_or(|before| !before.is_proved)) {
-            let was = last_seen.insert(record.key.into(), LastSeen { place, is_proved });
+        if let Some(before) = before.filter(|_| is_same) {
+            before.is_proved |= is_proved;
+        } else if is_proved || last_seen.get(&key).is_none_or(|before| !before.is_proved) {
+            let was = last_seen.insert(key, LastSeen { place, is_proved });
             // No page has the deletion of the object before, so its revision is not known.
             if let Some(was) = was {
                 self.leave(was.place, None);
@@ -324,20 +384,11 @@ impl ObjectHistory {
             if let Some(object) = self.objects.get_mut(place) {
                 object.keys = object.keys.saturating_add(1);
             }
-        } else if let Some(last_seen) = last_seen.get_mut(record.key).filter(|_| is_same) {
-            last_seen.is_proved |= is_proved;
         }
         if let Some(object) = self.objects.get_mut(place) {
-            if meta.deletion_time.is_some() {
-                object.marked.get_or_insert(record.revision.main);
-            }
-            if !object
-                .owners
-                .iter()
-                .map(|uid| &**uid)
-                .eq(meta.owners.iter().map(|uid| &**uid))
-            {
-                object.owners = meta.owners.iter().map(|uid| (&**uid).into()).collect();
+            object.marked = object.marked.or(marked);
+            if object.owners != identity.owners {
+                object.owners = identity.owners;
             }
         }
     }
@@ -399,8 +450,7 @@ impl ObjectHistory {
                 continue;
             };
             nexts.push(Reverse((began, place)));
-            let cluster = object.cluster.as_deref();
-            let Some(owners) = self.places_of(cluster, &object.owners) else {
+            let Some(owners) = self.places_of(&object.owners) else {
                 continue;
             };
             if let Some(waits) = waits_for.get_mut(place) {
@@ -431,10 +481,9 @@ impl ObjectHistory {
     }
 
     /// The indices of owners, each once. None if no record has one of the owners.
-    fn places_of(&self, cluster: Option<&[u8]>, uids: &[Box<str>]) -> Option<BTreeSet<usize>> {
-        uids.iter()
-            .map(|uid| self.places.get(cluster, uid))
-            .collect()
+    fn places_of(&self, owners: &[KeyId]) -> Option<BTreeSet<usize>> {
+        let places = owners.iter().map(|owner| self.places.indexes.get(owner));
+        places.map(|place| place.copied()).collect()
     }
 
     /// The revision from which an object of these owners, in their logical cluster, is garbage: that at which the
