@@ -99,6 +99,16 @@ pub struct Changed<'a> {
     pub deleted_at: Option<i64>,
 }
 
+/// Whether a key of two keyspaces was written: it is in one of them only, or at other revisions.
+pub fn any_is_written(before: &PlacedKeyspace<'_>, after: &PlacedKeyspace<'_>) -> bool {
+    pairs(&before.live, &after.live).any(is_written)
+}
+
+fn is_written((before, after): (Option<Version<'_>>, Option<Version<'_>>)) -> bool {
+    let written = |version: Option<Version<'_>>| version.map(|(_, version)| version.mod_revision);
+    written(before) != written(after)
+}
+
 /// Merges two keyspaces, which are in key order, into what is not the same. `is_one_store`: both are of one store.
 /// `forget` is called after some values were compared, with their number.
 pub fn changed_keys<'a>(
@@ -110,10 +120,8 @@ pub fn changed_keys<'a>(
     let others = other_contents(&before.live, &after.live, is_one_store, forget);
     let mut others = others.into_iter().peekable();
     let changed = pairs(&before.live, &after.live).enumerate();
-    let changed = changed.filter(|(place, (a, b))| {
-        let is_written = a.map(|(_, a)| a.mod_revision) != b.map(|(_, b)| b.mod_revision);
-        others.next_if_eq(place).is_some() || is_written
-    });
+    let changed =
+        changed.filter(|(place, pair)| others.next_if_eq(place).is_some() || is_written(*pair));
     let page_and_index = |(index, version): Version<'a>| (version.page(), index);
     let changed = changed.map(|(_, (a, b))| (a.map(page_and_index), b.map(page_and_index)));
     let (old, new): (Vec<_>, Vec<_>) = changed.unzip();

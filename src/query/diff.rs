@@ -7,7 +7,7 @@ use crate::k8s::diff::Scope;
 use crate::k8s::redact::Masker;
 
 use super::address::Address;
-use super::compare::{Change, Changed, Comparison, changed_keys};
+use super::compare::{Change, Changed, Comparison, any_is_written, changed_keys};
 use super::filters::Filter;
 use super::no_answer::NoAnswer;
 use super::notice::Notice;
@@ -245,9 +245,18 @@ impl<'s, 'a> Diff<'s, 'a> {
                 state.question.objects().forget_read(values);
             }
         };
-        let changes = changed_keys(&before, &after, is_one_store, &forget);
-        if changes.is_empty() && [old.at, new.at] == [AtRevision::HEAD; 2] {
-            new.question.note_histories(old.question);
+        // If no key was written, the histories are compared in any case. If all their records are the same, so are the values
+        // of the keys.
+        let is_at_head = [old.at, new.at] == [AtRevision::HEAD; 2];
+        let is_unwritten = is_at_head && !any_is_written(&before, &after);
+        let histories = is_unwritten.then(|| new.question.compare_histories(old.question));
+        let are_same = histories == Some(None) && retain_the_same(older.0, newer.0);
+        let changes = match are_same {
+            true => Vec::new(),
+            false => changed_keys(&before, &after, is_one_store, &forget),
+        };
+        if let Some(differ) = histories.flatten().filter(|_| changes.is_empty()) {
+            new.question.notices().add(Notice::HistoriesDiffer(differ));
         }
         let mut diff = Self {
             states,
@@ -343,6 +352,12 @@ impl<'s, 'a> Diff<'s, 'a> {
         old.question.finish(answer);
         new.question.finish(answer)
     }
+}
+
+/// Whether two stores of one cluster have records of the same revisions.
+fn retain_the_same(old: &Store<'_>, new: &Store<'_>) -> bool {
+    let ends = |store: &Store<'_>| (store.compact_revision(), store.current_revision());
+    ends(old) == ends(new)
 }
 
 /// Why an address, or the whole selection, matches nothing in both states. Exit code 1 would say that something

@@ -14,7 +14,7 @@ use super::evidence::Evidence;
 use super::filters::Filters;
 use super::no_answer::NoAnswer;
 use super::not_found::{Missing, NameKind, Search, Why};
-use super::notice::{Compacted, Notice, Notices};
+use super::notice::{Compacted, HistoriesDiffer, Notice, Notices};
 use super::objects::Objects;
 use super::scope::Scope;
 use super::timeline::{Seen, Timeline, TimesFold};
@@ -261,13 +261,11 @@ impl<'q> Question<'q> {
         Some(missing.into())
     }
 
-    /// Reports whether the histories of two stores with equal live states differ, in the records that both retain.
-    pub fn note_histories(&self, other: &Question<'_>) {
+    /// What differs in the histories of two stores, in the records that both retain. None if nothing does.
+    pub(super) fn compare_histories(&self, other: &Question<'_>) -> Option<HistoriesDiffer> {
         let sources = [self.evidence.source(), other.evidence.source()];
         let forget = || sources.iter().for_each(|source| source.forget_resident());
-        if let Some(differ) = super::compare::histories(&self.store, &other.store, &forget) {
-            self.notices.add(Notice::HistoriesDiffer(differ));
-        }
+        super::compare::histories(&self.store, &other.store, &forget)
     }
 
     /// The filter that left nothing, if one did.
