@@ -59,7 +59,7 @@ pub use history::{Event, EventType, KeyHistory};
 pub use key_value::KeyValue;
 pub use keyspace::{KeyEntry, KeyPlaces, Keyspace, PlacedKey, PlacedKeyspace};
 pub use record::Record;
-pub use record_list::EarlierVersion;
+pub use record_list::PlacedRecord;
 pub use revision::{BucketKey, Revision};
 pub use state::State;
 pub use store::{AtRevision, Store};

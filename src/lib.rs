@@ -46,6 +46,7 @@
 //! | `fast_map` | maps by keys of the file: a fast, seeded hasher | nothing |
 //! | [`named`] | what a field that names something may hold | nothing |
 //! | [`near`] | which known names are near to a wrong one | nothing |
+//! | `parallel` | work on all cores, compiled once for all types | nothing |
 //! | `plural` | a count with its noun: `1 page`, `2 pages` | nothing |
 //! | [`wire`] | the one protobuf varint and field reader | nothing |
 //! | [`diag`] | diagnostics: code, severity, place, effect | nothing |
@@ -106,6 +107,7 @@ pub mod go;
 pub mod k8s;
 pub mod named;
 pub mod near;
+mod parallel;
 mod plural;
 pub mod query;
 pub mod sniff;

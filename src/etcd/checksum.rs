@@ -3,7 +3,11 @@
 //! CRC-32C over the name of bucket `key`, then key and value of every live key in key order. It does not include history,
 //! so a compaction does not change it, unlike [`super::hash::hash_kv`].
 
-use super::keyspace::Keyspace;
+use crate::parallel::read_each;
+use crate::source::Source;
+
+use super::hash::CrcPart;
+use super::keyspace::PlacedKeyspace;
 use super::schema;
 use super::store::{RevisionUnavailable, Store};
 
@@ -18,6 +22,9 @@ pub struct Checksum {
     pub revision: i64,
 }
 
+/// How many values are read before the pages are released from memory.
+const BATCH: usize = 4096;
+
 impl Checksum {
     /// The checksum at a revision, or at the newest.
     ///
@@ -25,11 +32,25 @@ impl Checksum {
     /// The revision is below the compaction or above the newest.
     pub fn at(store: &Store<'_>, asked: Option<i64>) -> Result<Self, RevisionUnavailable> {
         let at = store.at(asked)?;
-        let mut hash = crc32c::crc32c(schema::KEY);
-        for entry in Keyspace::at(store, at, |_| true).live {
-            hash = crc32c::crc32c_append(hash, &entry.key);
-            hash = crc32c::crc32c_append(hash, entry.record.value);
+        let hash = crc32c::crc32c(schema::KEY);
+        let live = PlacedKeyspace::at(store, at, |_| true).live;
+        // The values are read in the order of the file, and their checksums are combined in that of the keys.
+        let mut parts = vec![CrcPart::EMPTY; live.len()];
+        let order = live.in_file_order();
+        let part = |index: usize| {
+            let value = live.record(index).map_or(&[][..], |record| record.value);
+            CrcPart::of_element(live.key(index), value)
+        };
+        let source = store.db().source();
+        let read = read_each(&order, BATCH, part, &mut |_| {
+            source.into_iter().for_each(Source::forget_resident);
+        });
+        for (index, part) in order.into_iter().zip(read) {
+            if let Some(slot) = parts.get_mut(index) {
+                *slot = part;
+            }
         }
+        let hash = parts.into_iter().fold(hash, |hash, part| part.after(hash));
         Ok(Self {
             hash,
             compact_revision: store.compact_revision(),

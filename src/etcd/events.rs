@@ -252,7 +252,7 @@ impl<'a> Events<'a> {
         Some(Event {
             record,
             event_type: EventType::from_record(&record),
-            previous: previous.and_then(|index| self.records.earlier(index)),
+            previous: previous.and_then(|index| self.records.placed(index)),
         })
     }
 

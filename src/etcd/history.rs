@@ -5,7 +5,7 @@ use crate::bbolt::Direction;
 use super::generation::{Generation, Transition};
 use super::keyspace::Keyspace;
 use super::record::Record;
-use super::record_list::EarlierVersion;
+use super::record_list::PlacedRecord;
 use super::store::{AtRevision, Store};
 use super::succession::{Predecessor, compare};
 
@@ -50,7 +50,7 @@ pub struct Event<'a> {
     /// Its type.
     pub event_type: EventType,
     /// The put before it in the same generation, if it is retained.
-    pub previous: Option<EarlierVersion<'a>>,
+    pub previous: Option<PlacedRecord<'a>>,
 }
 
 impl<'a> Event<'a> {
@@ -99,7 +99,7 @@ impl<'a> KeyHistory<'a> {
         self.events.push(Event {
             record,
             event_type,
-            previous: previous.map(EarlierVersion::from),
+            previous: previous.map(PlacedRecord::from),
         });
     }
 

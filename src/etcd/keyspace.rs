@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::key_ids::{KeyId, KeyIds, KeyTable};
 use super::record::Record;
-use super::record_list::{EarlierVersion, Place, RecordList, RecordReader, to_u32};
+use super::record_list::{Place, PlacedRecord, RecordList, RecordReader, to_u32};
 use super::store::{AtRevision, Store};
 use super::succession::{Predecessor, compare};
 
@@ -62,7 +62,7 @@ pub struct PlacedKey<'k, 'a> {
     /// The key.
     pub key: &'k [u8],
     /// Its newest version.
-    pub newest: EarlierVersion<'a>,
+    pub newest: PlacedRecord<'a>,
 }
 
 /// The keyspace as of a revision, for a question that needs few of its records or none.
@@ -128,7 +128,7 @@ impl<'a> KeyPlaces<'a> {
     }
 
     /// The newest version of a key. No page is read for it.
-    pub fn find(&self, key: &[u8]) -> Option<EarlierVersion<'a>> {
+    pub fn find(&self, key: &[u8]) -> Option<PlacedRecord<'a>> {
         self.version(self.place_of(key)?)
     }
 
@@ -140,8 +140,8 @@ impl<'a> KeyPlaces<'a> {
     }
 
     /// The newest version of the key at an index. No page is read for it.
-    pub fn version(&self, index: usize) -> Option<EarlierVersion<'a>> {
-        self.records.earlier(index)
+    pub fn version(&self, index: usize) -> Option<PlacedRecord<'a>> {
+        self.records.placed(index)
     }
 
     /// The keys with their newest versions, ascending.
@@ -156,6 +156,27 @@ impl<'a> KeyPlaces<'a> {
     /// The newest record of the key at an index.
     pub fn record(&self, index: usize) -> Option<Record<'a>> {
         self.records.get(index)
+    }
+
+    /// The indexes of the keys, in the order in which their records are in the file.
+    pub fn in_file_order(&self) -> Vec<usize> {
+        let mut pages: Vec<(u64, usize)> = (0..self.len())
+            .map(|index| {
+                (
+                    self.version(index).map_or(0, |version| version.page()),
+                    index,
+                )
+            })
+            .collect();
+        pages.sort_unstable();
+        pages.into_iter().map(|(_, index)| index).collect()
+    }
+
+    /// The key at an index.
+    pub fn key(&self, index: usize) -> &[u8] {
+        self.indexes
+            .get(index)
+            .map_or(&[], |index| self.key_at(*index))
     }
 
     /// All keys with their records.

@@ -10,21 +10,29 @@ use super::record::{Origin, Record};
 use super::revision::Revision;
 use super::store::Store;
 
-/// The place of a record of the tree, with what most questions about an earlier version need.
+/// The place of a record of the tree, with what most questions about a version need.
 #[derive(Debug, Clone, Copy)]
 pub struct Place {
     main: i64,
     sub: u32,
     version: u32,
     value_bytes: u32,
-    /// The page; or if `is_other`, the index among the other records.
+    /// The page; or with [`OTHER`], the index among the other records.
     page: u32,
+    /// How many revisions before `main` its key was created; 0 for a tombstone, which stores no creation.
+    since_creation: u32,
     element: u16,
-    is_other: bool,
-    tombstone: bool,
-    /// Whether the record before it of the same key is a put of the same generation.
-    continues: bool,
+    flags: u8,
 }
+
+/// The bit in [`Place::flags`] of a place among the other records.
+const OTHER: u8 = 1;
+/// The bit of a tombstone.
+const TOMBSTONE: u8 = 2;
+/// The bit of a record whose key is attached to a lease.
+const LEASE: u8 = 4;
+/// The bit of a record that belongs to the generation of the put before it, of the same key.
+const CONTINUES: u8 = 8;
 
 impl Place {
     /// No place.
@@ -34,11 +42,22 @@ impl Place {
         version: 0,
         value_bytes: 0,
         page: u32::MAX,
+        since_creation: 0,
         element: u16::MAX,
-        is_other: true,
-        tombstone: false,
-        continues: false,
+        flags: OTHER,
     };
+
+    fn has(self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+
+    fn with(self, flag: u8, is_set: bool) -> Self {
+        let flags = if is_set { flag } else { 0 };
+        Self {
+            flags: self.flags & !flag | flags,
+            ..self
+        }
+    }
 }
 
 /// Finds the places of records, and reads records at places. It can be used on all cores.
@@ -62,17 +81,22 @@ impl<'a> RecordReader<'a> {
         let is_same = element.value_offset == record.offset;
         let is_usual = record.tombstone || record.mod_revision == record.revision.main;
         (is_same && is_usual).then_some(())?;
-        Some(Place {
+        let since_creation = match record.tombstone {
+            true => 0,
+            false => record.revision.main.checked_sub(record.create_revision)?,
+        };
+        let place = Place {
             main: record.revision.main,
             sub: u32::try_from(record.revision.sub).ok()?,
             version: u32::try_from(record.version).ok()?,
             value_bytes: u32::try_from(record.value.len()).ok()?,
             page: u32::try_from(page).ok()?,
+            since_creation: u32::try_from(since_creation).ok()?,
             element: u16::try_from(index).ok()?,
-            is_other: false,
-            tombstone: record.tombstone,
-            continues: false,
-        })
+            flags: 0,
+        };
+        let place = place.with(TOMBSTONE, record.tombstone);
+        Some(place.with(LEASE, record.lease != 0))
     }
 
     fn page(&self, pgid: u64) -> Option<Page<'a>> {
@@ -117,7 +141,7 @@ impl<'a> RecordList<'a> {
     /// Adds a record. `place` is what [`RecordReader::place_of`] returns for it; see [`Self::continues`].
     pub(super) fn push(&mut self, record: &Record<'a>, place: Option<Place>, continues: bool) {
         let place = place.unwrap_or_else(|| self.add_other(record));
-        self.places.push(Place { continues, ..place });
+        self.places.push(place.with(CONTINUES, continues));
     }
 
     /// Adds the place of a record that is not known yet.
@@ -137,7 +161,7 @@ impl<'a> RecordList<'a> {
     /// Adds the record at an index of another list.
     pub(super) fn push_from(&mut self, other: &Self, index: usize) {
         match other.places.get(index) {
-            Some(place) if !place.is_other => self.places.push(*place),
+            Some(place) if !place.has(OTHER) => self.places.push(*place),
             _ => match other.get(index) {
                 Some(record) => self.push(&record, None, false),
                 None => self.push_none(),
@@ -148,20 +172,17 @@ impl<'a> RecordList<'a> {
     /// Whether the record at an index deletes its key; none without a record there. No page is read for it.
     pub(super) fn is_tombstone(&self, index: usize) -> Option<bool> {
         let place = self.places.get(index)?;
-        let is_there = !place.is_other || self.other(*place).is_some();
-        is_there.then_some(place.tombstone)
+        let is_there = !place.has(OTHER) || self.other(*place).is_some();
+        is_there.then_some(place.has(TOMBSTONE))
     }
 
     /// As [`Self::add_other`]. If the known place has another record, it is replaced.
     fn add_other_at(&mut self, known: Place, record: &Record<'a>) -> Place {
         let page = usize::try_from(known.page).unwrap_or(usize::MAX);
-        match self.others.get_mut(page).filter(|_| known.is_other) {
+        match self.others.get_mut(page).filter(|_| known.has(OTHER)) {
             Some(other) => {
                 *other = *record;
-                Place {
-                    tombstone: record.tombstone,
-                    ..known
-                }
+                known.with(TOMBSTONE, record.tombstone)
             }
             None => self.add_other(record),
         }
@@ -170,17 +191,17 @@ impl<'a> RecordList<'a> {
     fn add_other(&mut self, record: &Record<'a>) -> Place {
         let index = u32::try_from(self.others.len()).unwrap_or(u32::MAX);
         self.others.push(*record);
-        Place {
+        let place = Place {
             page: index,
-            tombstone: record.tombstone,
             ..Place::NONE
-        }
+        };
+        place.with(TOMBSTONE, record.tombstone)
     }
 
     /// The record at an index.
     pub(super) fn get(&self, index: usize) -> Option<Record<'a>> {
         let place = *self.places.get(index)?;
-        match place.is_other {
+        match place.has(OTHER) {
             true => self.other(place).copied(),
             false => self.reader.read(place),
         }
@@ -188,21 +209,25 @@ impl<'a> RecordList<'a> {
 
     /// The revision of the record at an index. No page is read for it.
     pub(super) fn revision(&self, index: usize) -> Option<Revision> {
-        self.earlier(index).map(|earlier| earlier.revision)
+        self.placed(index).map(|placed| placed.revision)
     }
 
-    /// The record at an index, as an earlier version of another one. No page is read for it.
-    pub(super) fn earlier(&self, index: usize) -> Option<EarlierVersion<'a>> {
+    /// The record at an index, by its place. No page is read for it.
+    pub(super) fn placed(&self, index: usize) -> Option<PlacedRecord<'a>> {
         let place = *self.places.get(index)?;
-        if place.is_other {
-            return self.other(place).map(|other| EarlierVersion::from(*other));
+        if place.has(OTHER) {
+            return self.other(place).map(|other| PlacedRecord::from(*other));
         }
-        Some(EarlierVersion {
+        Some(PlacedRecord {
             revision: Revision {
                 main: place.main,
                 sub: place.sub.into(),
             },
             version: place.version.into(),
+            create_revision: match place.has(TOMBSTONE) {
+                true => 0,
+                false => place.main.saturating_sub(place.since_creation.into()),
+            },
             mod_revision: place.main,
             value_bytes: place.value_bytes.into(),
             record: Stored::At(self.reader, place),
@@ -211,7 +236,8 @@ impl<'a> RecordList<'a> {
 
     /// Whether the record at an index was added as one that continues the generation of the record before it.
     pub(super) fn continues(&self, index: usize) -> bool {
-        self.places.get(index).is_some_and(|place| place.continues)
+        let place = self.places.get(index);
+        place.is_some_and(|place| place.has(CONTINUES))
     }
 
     fn other(&self, place: Place) -> Option<&Record<'a>> {
@@ -219,14 +245,16 @@ impl<'a> RecordList<'a> {
     }
 }
 
-/// An earlier version of a key. Its page is only read if the record is asked for: the versions of a key are far apart in
+/// A record by its place. Its page is only read if the whole record is asked for: the versions of a key are far apart in
 /// the file.
 #[derive(Debug, Clone, Copy)]
-pub struct EarlierVersion<'a> {
+pub struct PlacedRecord<'a> {
     /// When it was written.
     pub revision: Revision,
     /// Its version.
     pub version: i64,
+    /// The revision at which its key was created; 0 for a tombstone.
+    pub create_revision: i64,
     /// The revision that it states.
     pub mod_revision: i64,
     /// Length of its value, in bytes.
@@ -240,7 +268,23 @@ enum Stored<'a> {
     At(RecordReader<'a>, Place),
 }
 
-impl<'a> EarlierVersion<'a> {
+impl<'a> PlacedRecord<'a> {
+    /// The lease that its key is attached to; 0 for none.
+    pub fn lease(&self) -> i64 {
+        match self.record {
+            Stored::At(_, place) if !place.has(LEASE) => 0,
+            _ => self.record().map_or(0, |record| record.lease),
+        }
+    }
+
+    /// Where it was found.
+    pub fn origin(&self) -> Origin {
+        match self.record {
+            Stored::Here(record) => record.origin,
+            Stored::At(..) => Origin::Live,
+        }
+    }
+
     /// The page of its record, for reading in the order of the file.
     pub fn page(&self) -> u64 {
         match self.record {
@@ -258,11 +302,12 @@ impl<'a> EarlierVersion<'a> {
     }
 }
 
-impl<'a> From<Record<'a>> for EarlierVersion<'a> {
+impl<'a> From<Record<'a>> for PlacedRecord<'a> {
     fn from(record: Record<'a>) -> Self {
         Self {
             revision: record.revision,
             version: record.version,
+            create_revision: record.create_revision,
             mod_revision: record.mod_revision,
             value_bytes: record.value.len() as u64,
             record: Stored::Here(record),
@@ -300,13 +345,16 @@ mod tests {
         for (index, record) in records.iter().enumerate() {
             let again = list.get(index).unwrap();
             assert_eq!(format!("{again:?}"), format!("{record:?}"));
-            let earlier = list.earlier(index).unwrap();
+            let placed = list.placed(index).unwrap();
             let expected = (record.revision, record.version);
-            assert_eq!((earlier.revision, earlier.version), expected);
-            assert_eq!(earlier.value_bytes, record.value.len() as u64);
-            assert!(record.tombstone || earlier.mod_revision == record.mod_revision);
+            assert_eq!((placed.revision, placed.version), expected);
+            assert_eq!(placed.value_bytes, record.value.len() as u64);
+            assert_eq!(placed.create_revision, record.create_revision);
+            assert_eq!(placed.lease(), record.lease);
+            assert_eq!(placed.origin(), record.origin);
+            assert!(record.tombstone || placed.mod_revision == record.mod_revision);
             assert_eq!(
-                format!("{:?}", earlier.record().unwrap()),
+                format!("{:?}", placed.record().unwrap()),
                 format!("{record:?}")
             );
         }

@@ -4,6 +4,7 @@ use crate::etcd::totals::{KeyTotals, key_totals};
 use crate::k8s::analysis::{Usage, kind_under};
 
 use crate::named::key_text;
+use crate::parallel::read_each;
 
 use super::question::Question;
 use super::tally::Prefixes;
@@ -18,6 +19,9 @@ pub enum Contents {
     /// No Kubernetes object: all keys, by prefix.
     Keys(Analysis),
 }
+
+/// How many values are read together.
+const BATCH: usize = 512;
 
 /// Counts all objects; all keys if there are no objects, unless `only_objects`.
 pub fn contents(question: &Question<'_>, only_objects: bool) -> Contents {
@@ -36,13 +40,35 @@ pub fn contents(question: &Question<'_>, only_objects: bool) -> Contents {
 }
 
 fn objects(question: &Question<'_>, totals: &[(Box<[u8]>, KeyTotals<'_>)]) -> Analysis {
+    let keyring = question.keyring();
+    // The first bytes of a value that is still encrypted show that it is.
+    let kind_of = |key: &[u8], value: &[u8]| match keyring.decrypt(key, value) {
+        Ok(value) => kind_under(key, &value),
+        Err(_) => kind_under(key, value),
+    };
+    // The values are read in the order of the file: in that of keys, pages would be read again and again.
+    let mut order: Vec<(u64, usize)> = totals
+        .iter()
+        .enumerate()
+        .map(|(place, (_, totals))| (totals.newest_put.offset, place))
+        .collect();
+    order.sort_unstable();
+    let order: Vec<usize> = order.into_iter().map(|(_, place)| place).collect();
+    let read = |place: usize| {
+        let (key, totals) = totals.get(place)?;
+        kind_of(key, totals.newest_put.value)
+    };
+    let read = read_each(&order, BATCH, read, &mut |values| {
+        question.objects().forget_read(values);
+    });
+    let mut kinds = vec![None; totals.len()];
+    for (place, kind) in order.into_iter().zip(read) {
+        if let Some(slot) = kinds.get_mut(place) {
+            *slot = kind;
+        }
+    }
     let mut analysis = Analysis::default();
-    for (key, totals) in totals {
-        // The first bytes of a value that is still encrypted show that it is.
-        let kind = match question.keyring().decrypt(key, totals.newest_put.value) {
-            Ok(value) => kind_under(key, &value),
-            Err(_) => kind_under(key, totals.newest_put.value),
-        };
+    for ((key, totals), kind) in totals.iter().zip(kinds) {
         if let Some(kind) = kind {
             analysis.add(key, kind, usage_of(key, totals));
         }

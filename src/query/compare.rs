@@ -2,14 +2,15 @@
 
 use std::cmp::Ordering;
 
-use rayon::prelude::*;
 use serde_json::Value;
 
 use crate::bbolt::Direction;
-use crate::etcd::{EarlierVersion, Event, EventType, KeyPlaces, PlacedKeyspace, Store};
+use crate::etcd::{Event, EventType, KeyPlaces, PlacedKeyspace, PlacedRecord, Store};
 use crate::k8s::diff::{FieldChange, Scope, diff as differences};
 use crate::k8s::object::{as_text, insert_text, is_object, is_secret_key};
 use crate::k8s::stored_diff::stored_diff;
+
+use crate::parallel::read_each;
 
 use super::notice::HistoriesDiffer;
 use super::objects::Objects;
@@ -157,28 +158,26 @@ fn records_of<'a>(
     forget: &dyn Fn(usize),
 ) -> Vec<Option<Record<'a>>> {
     let pages = versions.iter().enumerate();
-    let pages = pages.filter_map(|(place, version)| {
-        let (page, index) = (*version)?;
-        Some((page, place, index))
-    });
-    let mut pages: Vec<(u64, usize, usize)> = pages.collect();
+    let pages = pages.filter_map(|(place, version)| Some(((*version)?.0, place)));
+    let mut pages: Vec<(u64, usize)> = pages.collect();
     pages.sort_unstable();
+    let places: Vec<usize> = pages.into_iter().map(|(_, place)| place).collect();
+    let record = |place: usize| {
+        let (_, index) = (*versions.get(place)?)?;
+        keys.record(index)
+    };
+    let read = read_each(&places, BATCH, record, &mut |values| forget(values));
     let mut records = vec![None; versions.len()];
-    for batch in pages.chunks(BATCH) {
-        let read = batch.par_iter().map(|(.., index)| keys.record(*index));
-        let read: Vec<Option<Record<'a>>> = read.collect();
-        for ((_, place, _), record) in batch.iter().zip(read) {
-            if let Some(slot) = records.get_mut(*place) {
-                *slot = record;
-            }
+    for (place, record) in places.into_iter().zip(read) {
+        if let Some(slot) = records.get_mut(place) {
+            *slot = record;
         }
-        forget(batch.len());
     }
     records
 }
 
 /// A key of a keyspace by its index, and its newest version.
-type Version<'a> = (usize, EarlierVersion<'a>);
+type Version<'a> = (usize, PlacedRecord<'a>);
 
 /// The live versions of each key of two keyspaces, in key order.
 fn pairs<'k, 'a>(
@@ -231,12 +230,14 @@ fn other_contents(
             _ => true,
         }
     };
-    let mut others = Vec::new();
-    for batch in compared.chunks(BATCH) {
-        let found = batch.par_iter().filter(|(_, _, a, b)| differ(*a, *b));
-        others.par_extend(found.map(|(_, place, ..)| *place));
-        forget(batch.len());
-    }
+    let places: Vec<usize> = (0..compared.len()).collect();
+    let is_other = |place: usize| {
+        let pair = compared.get(place);
+        pair.is_some_and(|(_, _, a, b)| differ(*a, *b))
+    };
+    let are_others = read_each(&places, BATCH, is_other, &mut |values| forget(values));
+    let others = compared.iter().zip(are_others).filter(|(_, is)| *is);
+    let mut others: Vec<usize> = others.map(|((_, place, ..), _)| *place).collect();
     others.sort_unstable();
     others
 }

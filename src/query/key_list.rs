@@ -106,15 +106,12 @@ impl KeyOrder {
         let rank = |key: &PlacedKey<'_, '_>| match self {
             Self::Key => (0, 0),
             Self::Modified => (key.newest.revision.main, key.newest.revision.sub),
-            Self::Created => {
-                let record = key.newest.record();
-                (record.map_or(0, |record| record.create_revision), 0)
-            }
+            Self::Created => (key.newest.create_revision, 0),
             Self::Version => (key.newest.version, 0),
             Self::Size => (i64::try_from(key.newest.value_bytes).unwrap_or(i64::MAX), 0),
         };
         if self != Self::Key {
-            keys.sort_by_cached_key(|key| Reverse(rank(key)));
+            keys.sort_by_key(|key| Reverse(rank(key)));
         }
         if reverse {
             keys.reverse();

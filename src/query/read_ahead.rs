@@ -1,13 +1,13 @@
 //! A fold over items that are read on all cores.
 
-use rayon::prelude::*;
+use crate::parallel::read_all;
 
 /// How many items are read together: enough work for all cores, and little memory.
 const BATCH: usize = 1024;
 
 /// Passes all items to `fold` in their order, each with what `read` returns for it. `read` may run in any thread and in
 /// any order. While one batch is read, the one before it is folded, and the next one is collected.
-pub(super) fn read_ahead<I: Send + Sync, T: Send>(
+pub(super) fn read_ahead<I: Send + Sync, T: Send + Sync>(
     mut items: impl Iterator<Item = I> + Send,
     read: impl Fn(&I) -> T + Sync,
     mut fold: impl FnMut(I, T) + Send,
@@ -20,7 +20,7 @@ pub(super) fn read_ahead<I: Send + Sync, T: Send>(
             last.into_iter().for_each(|(item, read)| fold(item, read));
             items.by_ref().take(BATCH).collect()
         };
-        let read = || batch.par_iter().map(&read).collect::<Vec<T>>();
+        let read = || read_all(&batch, &read);
         let (next, read) = rayon::join(fold_and_collect, read);
         let items = std::mem::replace(&mut batch, next);
         before = items.into_iter().zip(read).collect();

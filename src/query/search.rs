@@ -13,6 +13,7 @@ use rayon::prelude::*;
 
 use crate::bbolt::Direction;
 use crate::etcd::{AtRevision, KeyEntry, Keyspace, Record};
+use crate::parallel::read_all;
 
 use super::filters::Filter;
 use super::question::Question;
@@ -117,10 +118,7 @@ impl<'a> Search<'_, 'a> {
                 entry.record.value.len()
             });
             let looker = &self.looker;
-            let seen: Vec<_> = batch
-                .par_iter()
-                .map(|entry| looker.look(&entry.record))
-                .collect();
+            let seen = read_all(&batch, |entry| looker.look(&entry.record));
             let matches: Vec<LiveMatch<'_, 'a>> = batch
                 .into_iter()
                 .zip(seen)

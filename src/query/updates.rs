@@ -6,8 +6,6 @@
 
 use std::borrow::Cow;
 
-use rayon::prelude::*;
-
 use crate::etcd::{Event, EventType, Record};
 use crate::k8s::diff::{FieldChange, Scope};
 use crate::k8s::encrypt::Keyring;
@@ -15,6 +13,7 @@ use crate::k8s::object::is_secret_key;
 use crate::k8s::redact::SealedChanges;
 use crate::k8s::stored_diff::{decoded_diff, secret_diff, stored_diff};
 use crate::k8s::stored_writers::{decoded_writers, stored_writers};
+use crate::parallel::read_all;
 
 use super::compare::{Changed, Comparison};
 use super::manager_text::manager_text;
@@ -27,8 +26,7 @@ pub const BATCH: usize = 512;
 /// The managers of each event, as [`managers_of`] returns them. Callers pass [`BATCH`] events at a time.
 pub fn managers_of_each(events: &[Event<'_>], objects: &Objects<'_>) -> Vec<Vec<String>> {
     let keyring = objects.keyring();
-    let quick = events.par_iter().map(|event| managers(event, keyring));
-    let quick: Vec<Option<Vec<String>>> = quick.collect();
+    let quick = read_all(events, |event| managers(event, keyring));
     objects.forget_read(events.len().saturating_mul(2));
     let events = events.iter().zip(quick);
     let each = events.map(|(event, quick)| quick.unwrap_or_else(|| managers_of(event, objects)));
@@ -78,11 +76,10 @@ pub struct Update {
 pub fn updates(events: &[Event<'_>], comparison: &mut Comparison<'_>) -> Vec<Update> {
     let objects = comparison.new;
     let looker = Looker::new(comparison);
-    let quick = events.par_iter().map(|event| {
+    let quick = read_all(events, |event| {
         let fields = is_update(event).then(|| looker.fields(&Changed::from_event(event)));
         (managers(event, looker.new), fields.flatten())
     });
-    let quick: Vec<_> = quick.collect();
     objects.forget_read(events.len().saturating_mul(2));
     let mut updates = Vec::with_capacity(events.len());
     for (event, (managers, fields)) in events.iter().zip(quick) {
@@ -107,8 +104,7 @@ pub fn fields_of_each(
     comparison: &mut Comparison<'_>,
 ) -> Vec<Vec<FieldChange>> {
     let looker = Looker::new(comparison);
-    let quick = changes.par_iter().map(|changed| looker.fields(changed));
-    let quick: Vec<_> = quick.collect();
+    let quick = read_all(changes, |changed| looker.fields(changed));
     comparison.old.forget_read(changes.len());
     comparison.new.forget_read(changes.len());
     let changes = changes.iter().zip(quick);

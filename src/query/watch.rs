@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::bbolt::Direction;
 use crate::etcd::store::RevisionUnavailable;
 use crate::etcd::succession::Successions;
-use crate::etcd::{AtRevision, EarlierVersion, Store};
+use crate::etcd::{AtRevision, PlacedRecord, Store};
 use crate::k8s::Order;
 use crate::k8s::object::as_kubectl_shows;
 
@@ -310,7 +310,7 @@ impl<'a> Watch<'_, 'a> {
                 event_type,
                 previous: previous
                     .filter(|_| event_type != EventType::Create)
-                    .map(EarlierVersion::from),
+                    .map(PlacedRecord::from),
             };
             if self.is_selected(&event) {
                 see(&event)?;

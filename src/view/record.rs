@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::etcd::record::Origin;
-use crate::etcd::{Event, EventType, Record};
+use crate::etcd::{Event, EventType, PlacedRecord, Record};
 
 pub use crate::k8s::object::insert_text;
 pub use crate::named::key_text;
@@ -16,24 +16,24 @@ fn insert_lease(into: &mut Map<String, Value>, lease: i64) {
 }
 
 /// One live key, as `ls -o jsonl` has it.
-pub fn key_json(key: &[u8], record: &Record<'_>) -> Value {
+pub fn key_json(key: &[u8], newest: &PlacedRecord<'_>) -> Value {
     let mut fields = Map::new();
     insert_text(&mut fields, "key", key);
-    fields.insert("create_revision".to_owned(), record.create_revision.into());
-    fields.insert("mod_revision".to_owned(), record.mod_revision.into());
-    fields.insert("version".to_owned(), record.version.into());
-    insert_lease(&mut fields, record.lease);
-    fields.insert("value_size".to_owned(), record.value.len().into());
+    fields.insert("create_revision".to_owned(), newest.create_revision.into());
+    fields.insert("mod_revision".to_owned(), newest.mod_revision.into());
+    fields.insert("version".to_owned(), newest.version.into());
+    insert_lease(&mut fields, newest.lease());
+    fields.insert("value_size".to_owned(), newest.value_bytes.into());
     // In an intact store every key would have the same origin.
-    if record.origin != Origin::Live {
-        fields.insert("origin".to_owned(), record.origin.as_str().into());
+    if newest.origin() != Origin::Live {
+        fields.insert("origin".to_owned(), newest.origin().as_str().into());
     }
     Value::Object(fields)
 }
 
 /// A record with its value, for what is no Kubernetes object.
 pub fn record_json(record: &Record<'_>) -> Value {
-    let mut value = key_json(record.key, record);
+    let mut value = key_json(record.key, &PlacedRecord::from(*record));
     if let Some(fields) = value.as_object_mut() {
         insert_text(fields, "value", record.value);
     }

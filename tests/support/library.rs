@@ -169,7 +169,7 @@ impl Database {
             order.sort(&mut chosen, false);
             let rows = chosen
                 .iter()
-                .map(|entry| key_json(entry.key, &entry.newest.record().unwrap()));
+                .map(|entry| key_json(entry.key, &entry.newest));
             rows.collect()
         })
     }

@@ -287,10 +287,12 @@ impl Args {
                 out.write_all(b"\n")?;
                 continue;
             }
-            let row = match newest.record() {
-                _ if self.deleted => listing::deleted_json(key, newest.revision.main),
-                Some(record) => key_json(key, &record),
-                None => continue,
+            if newest.lease() != 0 {
+                question.objects().forget_read(1);
+            }
+            let row = match self.deleted {
+                true => listing::deleted_json(key, newest.revision.main),
+                false => key_json(key, newest),
             };
             rows.row(&with_object(row, key, question.catalog()), out)?;
         }

@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use rayon::prelude::*;
-
 use crate::etcd::{
     AtRevision, Event, EventType, Events, Generation, KeyEntry, KeyedEvents, Keyspace, Record,
     Store,
@@ -14,6 +12,7 @@ use crate::k8s::decode::Note;
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::meta::Meta;
 use crate::k8s::object::{is_object, tree_with};
+use crate::parallel::read_all;
 use crate::query::left_out::LeftOut;
 use crate::query::objects::{Objects, ReadValue};
 
@@ -208,14 +207,13 @@ pub fn plan<'a>(
         let keyring = objects.keyring();
         // On all cores, without findings. What fails here is read again below, one by one and in order, so that findings
         // are reported in the same order in every run.
-        let quick = batch.par_iter().map(|item| {
+        let quick = read_all(batch, |item| {
             let record = item.newest();
             let value = keyring.decrypt(record.key, record.value).ok()?;
             let (tree, notes) = tree_with(&value, Order::Declared).ok()?;
             let facts = is_object(&tree).then(|| facts(&item.key, &tree, catalog, history));
             Some(facts.map(|facts| (facts, notes)))
         });
-        let quick: Vec<_> = quick.collect();
         objects.forget_read(batch.len());
         for (item, quick) in batch.iter_mut().zip(quick) {
             let quick = quick.unwrap_or_else(|| {
@@ -285,9 +283,9 @@ fn deleted<'a>(
                 .collect()
         } else {
             let open = |record: &Record<'a>| keyring.decrypt(record.key, record.value).ok();
-            let keys = batch.par_iter();
-            keys.map(|(place, key)| context.of_key(by_key, (*place, key), &open))
-                .collect()
+            read_all(batch, |(place, key)| {
+                context.of_key(by_key, (*place, key), &open)
+            })
         };
         let before = plan.items.len();
         for ((_, key), KeyPlan { items, live }) in batch.iter().zip(read) {

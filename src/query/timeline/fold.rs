@@ -6,13 +6,12 @@
 
 use std::collections::hash_map::Entry;
 
-use rayon::prelude::*;
-
 use crate::etcd::{Record, Revision, Store};
 use crate::fast_map::{FastMap, hash_in_this_run};
 use crate::k8s::anchors::{Anchor, Digest, Previous, Times};
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::wall_clock::{Point, Points};
+use crate::parallel::read_all;
 
 /// Collects the times of a store, record by record.
 #[derive(Debug, Default)]
@@ -49,9 +48,7 @@ enum Content {
 
 pub(super) fn fold(store: &Store<'_>, keyring: &Keyring) -> TimesFold {
     let mut fold = TimesFold::default();
-    let additional = store.additional().par_iter();
-    let beside = additional.map(|record| Seen::read(record, keyring));
-    let beside: Vec<Seen> = beside.collect();
+    let beside = read_all(store.additional(), |record| Seen::read(record, keyring));
     let mut beside = beside.into_iter().peekable();
     store.visit_state_records(
         |record| (!record.is_bump_mark()).then(|| Seen::read(record, keyring)),
