@@ -59,10 +59,20 @@ pub struct KeyPlaces<'a> {
 /// A key of such a list.
 #[derive(Debug, Clone, Copy)]
 pub struct PlacedKey<'k, 'a> {
+    list: &'k KeyPlaces<'a>,
+    index: usize,
+}
+
+impl<'k, 'a> PlacedKey<'k, 'a> {
     /// The key.
-    pub key: &'k [u8],
+    pub fn key(&self) -> &'k [u8] {
+        self.list.key(self.index)
+    }
+
     /// Its newest version.
-    pub newest: PlacedRecord<'a>,
+    pub fn newest(&self) -> Option<PlacedRecord<'a>> {
+        self.list.version(self.index)
+    }
 }
 
 /// The keyspace as of a revision, for a question that needs few of its records or none.
@@ -146,11 +156,7 @@ impl<'a> KeyPlaces<'a> {
 
     /// The keys with their newest versions, ascending.
     pub fn placed(&self) -> impl Iterator<Item = PlacedKey<'_, 'a>> {
-        let keys = self.keys().enumerate();
-        keys.filter_map(|(index, key)| {
-            let newest = self.version(index)?;
-            Some(PlacedKey { key, newest })
-        })
+        (0..self.len()).map(|index| PlacedKey { list: self, index })
     }
 
     /// The newest record of the key at an index.

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use regex::bytes::Regex;
 
 use crate::bbolt::Direction;
-use crate::etcd::{AtRevision, KeyPlaces, PlacedKeyspace, Record, Revision};
+use crate::etcd::{AtRevision, KeyPlaces, PlacedKeyspace, PlacedRecord, Record, Revision};
 use crate::fast_map::FastMap;
 use crate::k8s::catalog::Catalog;
 use crate::k8s::resource::Resource;
@@ -103,13 +103,14 @@ impl KeyOrder {
 
     /// Sorts keys that are in key order; equal ones stay in it, unless all is reversed.
     pub fn sort(self, keys: &mut [PlacedKey<'_, '_>], reverse: bool) {
-        let rank = |key: &PlacedKey<'_, '_>| match self {
+        let rank_of = |newest: PlacedRecord<'_>| match self {
             Self::Key => (0, 0),
-            Self::Modified => (key.newest.revision.main, key.newest.revision.sub),
-            Self::Created => (key.newest.create_revision, 0),
-            Self::Version => (key.newest.version, 0),
-            Self::Size => (i64::try_from(key.newest.value_bytes).unwrap_or(i64::MAX), 0),
+            Self::Modified => (newest.revision.main, newest.revision.sub),
+            Self::Created => (newest.create_revision, 0),
+            Self::Version => (newest.version, 0),
+            Self::Size => (i64::try_from(newest.value_bytes).unwrap_or(i64::MAX), 0),
         };
+        let rank = |key: &PlacedKey<'_, '_>| key.newest().map(rank_of);
         if self != Self::Key {
             keys.sort_by_key(|key| Reverse(rank(key)));
         }
@@ -189,9 +190,9 @@ impl<'q, 'a> KeyList<'q, 'a> {
                 continue;
             };
             let record = match &last_puts {
-                None => entry.newest.record(),
+                None => entry.newest().and_then(|newest| newest.record()),
                 Some(puts) => {
-                    let put = puts.get(entry.key).copied();
+                    let put = puts.get(entry.key()).copied();
                     without_put = without_put.saturating_add(usize::from(put.is_none()));
                     put
                 }
@@ -217,9 +218,10 @@ impl<'q, 'a> KeyList<'q, 'a> {
             custom,
             ..
         } = self.filters;
-        let key = entry.key;
+        let key = entry.key();
         self.since.is_none_or(|since| {
-            filters.test(Filter("--modified-since"), entry.newest.revision > since)
+            let is_later = entry.newest().is_some_and(|newest| newest.revision > since);
+            filters.test(Filter("--modified-since"), is_later)
         }) && glob
             .as_ref()
             .is_none_or(|glob| filters.test(Filter("--match"), glob.is_match(key)))

@@ -64,15 +64,15 @@ pub fn is_custom(resource: &Resource) -> bool {
 /// The resources of keys, the one with the most keys first.
 pub fn resources(keys: &[PlacedKey<'_, '_>], catalog: &Catalog) -> Vec<Row> {
     let mut rows = BTreeMap::new();
-    let names = keys.iter().map(|entry| entry.key);
+    let names = keys.iter().map(PlacedKey::key);
     let prefixes = (!catalog.holds_objects()).then(|| Prefixes::new(names));
     for entry in keys {
         if let Some(prefixes) = &prefixes {
-            let prefix = prefixes.prefix_of(entry.key);
+            let prefix = prefixes.prefix_of(entry.key());
             count(&mut rows, Named::Folder(prefix.to_vec()), entry);
             continue;
         }
-        count(&mut rows, resource_of(entry.key, catalog), entry);
+        count(&mut rows, resource_of(entry.key(), catalog), entry);
     }
     let mut rows: Vec<Row> = rows.into_values().collect();
     // The sort is stable: rows with equal counts stay in the order of their names.
@@ -96,7 +96,7 @@ pub fn resource_of(key: &[u8], catalog: &Catalog) -> Named {
 pub fn namespaces(keys: &[PlacedKey<'_, '_>], catalog: &Catalog) -> Vec<Row> {
     let mut rows = BTreeMap::new();
     for entry in keys {
-        let Some(location) = catalog.locate(entry.key) else {
+        let Some(location) = catalog.locate(entry.key()) else {
             continue;
         };
         let named = |name: &[u8]| Named::Namespace {
@@ -120,7 +120,8 @@ pub fn namespaces(keys: &[PlacedKey<'_, '_>], catalog: &Catalog) -> Vec<Row> {
 fn count(rows: &mut BTreeMap<Named, Row>, named: Named, entry: &PlacedKey<'_, '_>) {
     let row = rows.entry(named.clone()).or_insert_with(|| Row::new(named));
     row.keys = row.keys.saturating_add(1);
-    row.value_bytes = row.value_bytes.saturating_add(entry.newest.value_bytes);
+    let value_bytes = entry.newest().map_or(0, |newest| newest.value_bytes);
+    row.value_bytes = row.value_bytes.saturating_add(value_bytes);
 }
 
 /// The prefixes by which keys of a store without Kubernetes are grouped: up to the first slash after what all of them

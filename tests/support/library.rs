@@ -169,7 +169,7 @@ impl Database {
             order.sort(&mut chosen, false);
             let rows = chosen
                 .iter()
-                .map(|entry| key_json(entry.key, &entry.newest));
+                .map(|entry| key_json(entry.key(), &entry.newest().unwrap()));
             rows.collect()
         })
     }
@@ -178,7 +178,7 @@ impl Database {
     pub fn keys(&self, listing: &Listing<'_>) -> Result<Vec<String>, Refused> {
         self.list(listing, |list| {
             let chosen = list.chosen().into_iter();
-            let keys = chosen.map(|entry| String::from_utf8(entry.key.to_vec()).unwrap());
+            let keys = chosen.map(|entry| String::from_utf8(entry.key().to_vec()).unwrap());
             keys.collect()
         })
     }

@@ -277,7 +277,8 @@ impl Args {
         } else {
             KeyNames::whole()
         };
-        for PlacedKey { key, newest } in chosen.iter().take(self.limit()) {
+        for chosen in chosen.iter().take(self.limit()) {
+            let key = chosen.key();
             if is_short {
                 out.name(&names.text(key))?;
                 continue;
@@ -287,12 +288,15 @@ impl Args {
                 out.write_all(b"\n")?;
                 continue;
             }
+            let Some(newest) = chosen.newest() else {
+                continue;
+            };
             if newest.lease() != 0 {
                 question.objects().forget_read(1);
             }
             let row = match self.deleted {
                 true => listing::deleted_json(key, newest.revision.main),
-                false => key_json(key, newest),
+                false => key_json(key, &newest),
             };
             rows.row(&with_object(row, key, question.catalog()), out)?;
         }
