@@ -5,22 +5,24 @@ use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
-/// What `read` returns for each of these indexes, in their order. It is called on all cores, so many times together. After
-/// each batch `after` is called with its size.
+/// What `read` returns for each of `count` items, by index. It is called for those in `order`, in about that order, on all
+/// cores, so many times together. After each batch `after` is called with its size.
 pub fn read_each<T: Send + Sync>(
-    indexes: &[usize],
+    count: usize,
+    order: &[usize],
     batch: usize,
     read: impl Fn(usize) -> T + Sync,
     after: &mut dyn FnMut(usize),
-) -> Vec<T> {
-    let slots: Vec<OnceLock<T>> = indexes.iter().map(|_| OnceLock::new()).collect();
+) -> Vec<Option<T>> {
+    let slots: Vec<OnceLock<T>> = (0..count).map(|_| OnceLock::new()).collect();
     let read_one = |place: usize| {
-        if let (Some(slot), Some(index)) = (slots.get(place), indexes.get(place)) {
-            slot.get_or_init(|| read(*index));
+        let index = order.get(place).copied();
+        if let Some((index, slot)) = index.and_then(|index| Some((index, slots.get(index)?))) {
+            slot.get_or_init(|| read(index));
         }
     };
-    for_each(indexes.len(), batch, &read_one, after);
-    slots.into_iter().filter_map(OnceLock::into_inner).collect()
+    for_each(order.len(), batch, &read_one, after);
+    slots.into_iter().map(OnceLock::into_inner).collect()
 }
 
 /// What `read` returns for each of some items, in their order. It is called on all cores.
@@ -56,17 +58,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn results_are_in_the_order_of_the_indexes() {
+    fn results_are_in_the_order_of_the_items() {
         for (count, batch) in [(0, 1), (1, 1), (1000, 7), (1000, 0), (64, 64), (64, 1000)] {
             let indexes: Vec<usize> = (0..count).rev().collect();
             let mut sizes = Vec::new();
-            let read = read_each(&indexes, batch, |index| index * 2, &mut |size| {
+            let read = read_each(count + 1, &indexes, batch, |index| index * 2, &mut |size| {
                 sizes.push(size);
             });
-            let expected: Vec<usize> = indexes.iter().map(|index| index * 2).collect();
-            assert_eq!(read, expected);
+            let expected = (0..=count).map(|index| (index < count).then_some(index * 2));
+            assert_eq!(read, expected.collect::<Vec<_>>());
             assert_eq!(sizes.iter().sum::<usize>(), count);
             assert!(sizes.iter().all(|size| *size <= batch.max(1)));
+            let expected: Vec<usize> = indexes.iter().map(|index| index * 2).collect();
             assert_eq!(read_all(&indexes, |index| index * 2), expected);
         }
     }

@@ -89,12 +89,11 @@ impl<'a> Carved<'a> {
             own_scan = PageScan::read_around(db.pages(), db.source(), &|pgid| index.leaf_at(pgid));
             &own_scan
         };
-        let state = index;
         let mut found = Found::default();
         // Grade A: freed leaf pages with their own header, in batches, so that memory stays flat.
         let mut stale = scan
             .leaf_runs()
-            .filter(|(pgid, _)| !state.uses(pgid.0))
+            .filter(|(pgid, _)| !index.uses(pgid.0))
             .peekable();
         while stale.peek().is_some() {
             let mut batch: Vec<Pgid> = Vec::new();
@@ -105,7 +104,7 @@ impl<'a> Carved<'a> {
             }
             let task_results: Vec<Found<'a>> = batch
                 .par_chunks(TASK_PAGES)
-                .map(|pgids| search_pages(pgids, scan, &state, diagnostics))
+                .map(|pgids| search_pages(pgids, scan, &index, diagnostics))
                 .collect();
             task_results
                 .into_iter()
@@ -118,7 +117,7 @@ impl<'a> Carved<'a> {
         let headless = scan.runs_without_header();
         for run in &headless {
             for record in Fragments::new(&db.pages(), db.source(), *run) {
-                found.take(record, &state, diagnostics);
+                found.take(record, &index, diagnostics);
             }
         }
         let mut search = found.search;

@@ -35,22 +35,17 @@ impl Checksum {
         let hash = crc32c::crc32c(schema::KEY);
         let live = PlacedKeyspace::at(store, at, |_| true).live;
         // The values are read in the order of the file, and their checksums are combined in that of the keys.
-        let mut parts = vec![CrcPart::EMPTY; live.len()];
         let order = live.in_file_order();
         let part = |index: usize| {
             let value = live.record(index).map_or(&[][..], |record| record.value);
             CrcPart::of_element(live.key(index), value)
         };
         let source = store.db().source();
-        let read = read_each(&order, BATCH, part, &mut |_| {
+        let parts = read_each(live.len(), &order, BATCH, part, &mut |_| {
             source.into_iter().for_each(Source::forget_resident);
         });
-        for (index, part) in order.into_iter().zip(read) {
-            if let Some(slot) = parts.get_mut(index) {
-                *slot = part;
-            }
-        }
-        let hash = parts.into_iter().fold(hash, |hash, part| part.after(hash));
+        let parts = parts.into_iter().flatten();
+        let hash = parts.fold(hash, |hash, part| part.after(hash));
         Ok(Self {
             hash,
             compact_revision: store.compact_revision(),

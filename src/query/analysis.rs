@@ -58,18 +58,12 @@ fn objects(question: &Question<'_>, totals: &[(Box<[u8]>, KeyTotals<'_>)]) -> An
         let (key, totals) = totals.get(place)?;
         kind_of(key, totals.newest_put.value)
     };
-    let read = read_each(&order, BATCH, read, &mut |values| {
+    let kinds = read_each(totals.len(), &order, BATCH, read, &mut |values| {
         question.objects().forget_read(values);
     });
-    let mut kinds = vec![None; totals.len()];
-    for (place, kind) in order.into_iter().zip(read) {
-        if let Some(slot) = kinds.get_mut(place) {
-            *slot = kind;
-        }
-    }
     let mut analysis = Analysis::default();
     for ((key, totals), kind) in totals.iter().zip(kinds) {
-        if let Some(kind) = kind {
+        if let Some(kind) = kind.flatten() {
             analysis.add(key, kind, usage_of(key, totals));
         }
     }

@@ -166,14 +166,10 @@ fn records_of<'a>(
         let (_, index) = (*versions.get(place)?)?;
         keys.record(index)
     };
-    let read = read_each(&places, BATCH, record, &mut |values| forget(values));
-    let mut records = vec![None; versions.len()];
-    for (place, record) in places.into_iter().zip(read) {
-        if let Some(slot) = records.get_mut(place) {
-            *slot = record;
-        }
-    }
-    records
+    let records = read_each(versions.len(), &places, BATCH, record, &mut |values| {
+        forget(values);
+    });
+    records.into_iter().map(Option::flatten).collect()
 }
 
 /// A key of a keyspace by its index, and its newest version.
@@ -235,8 +231,11 @@ fn other_contents(
         let pair = compared.get(place);
         pair.is_some_and(|(_, _, a, b)| differ(*a, *b))
     };
-    let are_others = read_each(&places, BATCH, is_other, &mut |values| forget(values));
-    let others = compared.iter().zip(are_others).filter(|(_, is)| *is);
+    let are_others = read_each(compared.len(), &places, BATCH, is_other, &mut |values| {
+        forget(values);
+    });
+    let others = compared.iter().zip(are_others);
+    let others = others.filter(|(_, is_other)| *is_other == Some(true));
     let mut others: Vec<usize> = others.map(|((_, place, ..), _)| *place).collect();
     others.sort_unstable();
     others

@@ -176,8 +176,7 @@ const BATCH: usize = 256;
 /// How many keys are looked at together.
 const KEYS: usize = 4096;
 
-/// Lists what is to be brought back. `events` are those of the wanted keys and of
-/// others, if they were read already.
+/// Lists what is to be brought back. `events` are those of the wanted keys and of others, if they were read already.
 pub fn plan<'a>(
     store: &Store<'a>,
     request: &Request<'_>,
