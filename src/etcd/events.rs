@@ -1,15 +1,15 @@
 //! The events of many keys in the order of revisions, each with the put before it.
 
 use super::history::{Event, EventType};
-use super::key_ids::{KeyId, KeyIds, KeyTable};
-use super::keyspace::in_order;
+use super::key_ids::{KeyId, KeyIds, KeyNumbers, to_u32, to_usize};
+use super::key_texts::KeyTexts;
 use super::record::Record;
-use super::record_list::{Place, RecordList, RecordReader, to_u32};
+use super::record_list::{Place, RecordList, RecordReader};
 use super::revision::Revision;
 use super::store::Store;
 use super::succession::{Predecessor, compare};
 
-/// The retained events of the requested keys, oldest first. Memory grows with their number: 36 bytes for each.
+/// The retained events of the requested keys, oldest first. Memory grows with their number: 28 bytes for each.
 #[derive(Debug)]
 pub struct Events<'a> {
     records: RecordList<'a>,
@@ -24,29 +24,38 @@ const NONE: u32 = u32::MAX;
 #[derive(Debug)]
 pub struct KeyedEvents<'a> {
     events: Events<'a>,
-    /// The keys, ascending, each with the index of its last event. The keys are copies.
-    keys: Vec<(Box<[u8]>, usize)>,
+    texts: KeyTexts,
+    /// For each of the texts, the index of the last event of the key.
+    last: Vec<u32>,
+    /// The keys, ascending, each by its index in `texts`.
+    order: Vec<u32>,
 }
 
 impl<'a> KeyedEvents<'a> {
     /// The keys, ascending.
     pub fn keys(&self) -> impl ExactSizeIterator<Item = &[u8]> {
-        self.keys.iter().map(|(key, _)| &**key)
+        let order = self.order.iter();
+        order.map(|index| self.texts.get(to_usize(*index)))
+    }
+
+    /// The index of the last event of the key at a place among the keys.
+    fn last_event(&self, place: usize) -> Option<usize> {
+        let index = *self.order.get(place)?;
+        self.last.get(to_usize(index)).map(|last| to_usize(*last))
     }
 
     /// The last record of the key at a place among the keys.
     pub fn last(&self, place: usize) -> Option<Record<'a>> {
-        let (_, last) = self.keys.get(place)?;
-        self.events.records.get(*last)
+        self.events.records.get(self.last_event(place)?)
     }
 
     /// Whether all events of the key at a place among the keys are puts of one generation. No record is read for it.
     pub fn has_one_life(&self, place: usize) -> bool {
-        let Some((_, last)) = self.keys.get(place) else {
+        let Some(last) = self.last_event(place) else {
             return false;
         };
         let records = &self.events.records;
-        let mut places = std::iter::successors(Some(*last), |place| self.events.before(*place));
+        let mut places = std::iter::successors(Some(last), |place| self.events.before(*place));
         let is_put = |place: usize| records.is_tombstone(place) == Some(false);
         places.all(|place| match self.events.before(place) {
             None => is_put(place),
@@ -59,7 +68,7 @@ impl<'a> KeyedEvents<'a> {
 
     /// The events of the key at a place among the keys, oldest first.
     pub fn of_key(&self, place: usize) -> Vec<Event<'a>> {
-        let last = self.keys.get(place).map(|(_, last)| *last);
+        let last = self.last_event(place);
         let places = std::iter::successors(last, |place| self.events.before(*place));
         let mut events: Vec<Event<'a>> = places.filter_map(|at| self.events.get(at)).collect();
         events.reverse();
@@ -72,12 +81,11 @@ impl<'a> KeyedEvents<'a> {
 pub struct EventFold<'s, 'a> {
     store: &'s Store<'a>,
     events: Events<'a>,
-    /// The index of each key in `newest`.
-    indexes: KeyTable<u32>,
-    /// For each key, the index of its last event, and what its next event is compared with.
-    newest: Vec<(u32, Predecessor)>,
-    /// The keys, if they are asked for. They are copies: comparing keys would touch pages all over the file.
-    keys: Option<Vec<Box<[u8]>>>,
+    numbers: KeyNumbers,
+    /// For each key, by its number, the index of its last event. The next event is compared with it.
+    last: Vec<u32>,
+    /// The keys, if they are asked for.
+    keys: Option<KeyTexts>,
 }
 
 /// A record of a requested key.
@@ -120,7 +128,7 @@ impl<'s, 'a> EventFold<'s, 'a> {
     /// No events yet. The keys are kept for [`Self::into_keyed`].
     pub fn by_key(store: &'s Store<'a>) -> Self {
         Self {
-            keys: Some(Vec::new()),
+            keys: Some(KeyTexts::default()),
             ..Self::new(store)
         }
     }
@@ -133,8 +141,8 @@ impl<'s, 'a> EventFold<'s, 'a> {
                 records: RecordList::new(reader),
                 before: Vec::new(),
             },
-            indexes: KeyTable::default(),
-            newest: Vec::new(),
+            numbers: KeyNumbers::default(),
+            last: Vec::new(),
             keys: None,
         }
     }
@@ -143,21 +151,20 @@ impl<'s, 'a> EventFold<'s, 'a> {
     pub fn add(&mut self, chosen: &ChosenRecord<'a>) {
         let ChosenRecord { record, place, id } = chosen;
         let event = to_u32(self.events.before.len());
-        let next = self.newest.len();
-        let index = *self.indexes.entry(*id).or_insert(to_u32(next));
-        let newest = usize::try_from(index).ok();
-        let (before, continues) = match newest.and_then(|index| self.newest.get_mut(index)) {
-            Some((last, newest)) => {
-                compare(self.store, Some(newest), record);
-                let continues = newest.is_continued_by(record);
-                *newest = record.into();
+        let number = self.numbers.add(*id);
+        let (before, continues) = match self.last.get_mut(number) {
+            Some(last) => {
+                let before = self.events.records.placed(to_usize(*last));
+                let before = before.as_ref().map(Predecessor::from);
+                compare(self.store, before.as_ref(), record);
+                let continues = before.is_some_and(|before| before.is_continued_by(record));
                 (std::mem::replace(last, event), continues)
             }
             None => {
                 compare(self.store, None, record);
-                self.newest.push((event, record.into()));
+                self.last.push(event);
                 if let Some(keys) = &mut self.keys {
-                    keys.push(record.key.into());
+                    keys.push(record.key);
                 }
                 (NONE, false)
             }
@@ -175,12 +182,24 @@ impl<'s, 'a> EventFold<'s, 'a> {
 
     /// The events by key, after the last record.
     pub fn into_keyed(self) -> KeyedEvents<'a> {
-        let last = |(last, _): (u32, Predecessor)| usize::try_from(last).unwrap_or(usize::MAX);
-        let keys = self.keys.into_iter().flatten();
-        let keys = keys.zip(self.newest.into_iter().map(last));
+        let Self {
+            events, last, keys, ..
+        } = self.without_numbers();
+        let texts = keys.unwrap_or_default();
+        let order = texts.in_order();
         KeyedEvents {
-            events: self.events,
-            keys: in_order(keys.collect()),
+            events,
+            texts,
+            last,
+            order,
+        }
+    }
+
+    /// The same without what only the next record needs.
+    fn without_numbers(self) -> Self {
+        Self {
+            numbers: KeyNumbers::default(),
+            ..self
         }
     }
 }
@@ -231,7 +250,7 @@ impl<'a> Events<'a> {
     /// The index of the event before one of the same key.
     fn before(&self, place: usize) -> Option<usize> {
         let before = *self.before.get(place)?;
-        usize::try_from(before).ok().filter(|_| before != NONE)
+        (before != NONE).then(|| to_usize(before))
     }
 
     /// Number of events.

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
-use super::key_ids::{KeyId, KeyIds, KeyTable};
+use super::key_ids::{KeyId, KeyIds, KeyNumbers, to_usize};
+use super::key_texts::KeyTexts;
 use super::record::Record;
-use super::record_list::{Place, PlacedRecord, RecordList, RecordReader, to_u32};
+use super::record_list::{Place, PlacedRecord, RecordList, RecordReader};
 use super::store::{AtRevision, Store};
 use super::succession::{Predecessor, compare};
 
@@ -32,7 +31,7 @@ pub struct Keyspace<'a> {
 impl<'a> Keyspace<'a> {
     /// Folds the records up to a revision, for the keys for which `wanted` is true.
     pub fn at(store: &Store<'a>, at: AtRevision, wanted: impl Fn(&[u8]) -> bool + Sync) -> Self {
-        NewestOfKeys::fold(store, [at], &wanted, false).into_keyspace()
+        NewestOfKeys::fold(store, [at], &wanted).into_keyspace()
     }
 
     /// The put that is the value of a live key.
@@ -49,11 +48,12 @@ impl<'a> Keyspace<'a> {
 /// Keys in key order, each with its newest record, in little memory: a record is read again when it is asked for.
 #[derive(Debug)]
 pub struct KeyPlaces<'a> {
-    /// All keys of the fold, ascending; other lists have them too.
-    all: Arc<Vec<Box<[u8]>>>,
-    /// For each key of this list, its index in `all`.
+    /// All keys of the fold; other lists have them too.
+    all: Arc<KeyTexts>,
+    /// The newest record of each of them.
+    records: Arc<RecordList<'a>>,
+    /// The keys of this list, ascending, each by its index in `all`.
     indexes: Vec<u32>,
-    records: RecordList<'a>,
 }
 
 /// A key of such a list.
@@ -97,19 +97,11 @@ impl<'a> PlacedKeyspace<'a> {
         at: [AtRevision; N],
         wanted: impl Fn(&[u8]) -> bool + Sync,
     ) -> [Self; N] {
-        NewestOfKeys::fold(store, at, &wanted, true).into_places()
+        NewestOfKeys::fold(store, at, &wanted).into_places()
     }
 }
 
 impl<'a> KeyPlaces<'a> {
-    fn new(all: &Arc<Vec<Box<[u8]>>>, reader: RecordReader<'a>) -> Self {
-        Self {
-            all: Arc::clone(all),
-            indexes: Vec::new(),
-            records: RecordList::new(reader),
-        }
-    }
-
     /// Number of keys.
     pub fn len(&self) -> usize {
         self.indexes.len()
@@ -126,10 +118,7 @@ impl<'a> KeyPlaces<'a> {
     }
 
     fn key_at(&self, index: u32) -> &[u8] {
-        let index = usize::try_from(index).ok();
-        index
-            .and_then(|index| self.all.get(index))
-            .map_or(&[], |key| key)
+        self.all.get(to_usize(index))
     }
 
     /// Whether a key is in the list.
@@ -151,7 +140,7 @@ impl<'a> KeyPlaces<'a> {
 
     /// The newest version of the key at an index. No page is read for it.
     pub fn version(&self, index: usize) -> Option<PlacedRecord<'a>> {
-        self.records.placed(index)
+        self.records.placed(to_usize(*self.indexes.get(index)?))
     }
 
     /// The keys with their newest versions, ascending.
@@ -159,9 +148,17 @@ impl<'a> KeyPlaces<'a> {
         (0..self.len()).map(|index| PlacedKey { list: self, index })
     }
 
+    /// The key at an index with its newest record.
+    pub fn entry(&self, index: usize) -> Option<KeyEntry<'a>> {
+        Some(KeyEntry {
+            record: self.record(index)?,
+            key: self.key(index).into(),
+        })
+    }
+
     /// The newest record of the key at an index.
     pub fn record(&self, index: usize) -> Option<Record<'a>> {
-        self.records.get(index)
+        self.records.get(to_usize(*self.indexes.get(index)?))
     }
 
     /// The indexes of the keys, in the order in which their records are in the file.
@@ -187,12 +184,9 @@ impl<'a> KeyPlaces<'a> {
 
     /// All keys with their records.
     pub fn entries(&self) -> Vec<KeyEntry<'a>> {
-        let keys = self.keys().enumerate();
-        let entries = keys.filter_map(|(index, key)| {
-            let (key, record) = (key.into(), self.record(index)?);
-            Some(KeyEntry { key, record })
-        });
-        entries.collect()
+        (0..self.len())
+            .filter_map(|index| self.entry(index))
+            .collect()
     }
 }
 
@@ -208,24 +202,20 @@ struct Chosen<'a, const N: usize> {
 /// makes them small enough for the caches.
 struct NewestOfKeys<'s, 'a, const N: usize> {
     store: &'s Store<'a>,
-    /// The index of each key.
-    indexes: KeyTable<u32>,
-    /// The keys, each with its index.
-    keys: Vec<(Box<[u8]>, usize)>,
-    /// For each key, what its next record is compared with.
-    before: Vec<[Option<Predecessor>; N]>,
-    /// For each key, its newest records.
+    numbers: KeyNumbers,
+    /// The keys, by their numbers.
+    keys: KeyTexts,
+    /// The newest records of each key, by its number: the next record of the key is compared with them.
     newest: [RecordList<'a>; N],
 }
 
 impl<'s, 'a, const N: usize> NewestOfKeys<'s, 'a, N> {
     /// The fold over all records, for keys for which `wanted` is true. It is compiled once and not for every closure, because
-    /// work on all cores is much code. `as_places`: records are read again when they are asked for.
+    /// work on all cores is much code.
     fn fold(
         store: &'s Store<'a>,
         at: [AtRevision; N],
         wanted: &(dyn Fn(&[u8]) -> bool + Sync),
-        as_places: bool,
     ) -> Self {
         let reader = RecordReader::new(store);
         let ids = KeyIds::default();
@@ -235,16 +225,15 @@ impl<'s, 'a, const N: usize> NewestOfKeys<'s, 'a, N> {
             let is_chosen = is_chosen && wanted(record.key);
             is_chosen.then(|| Chosen {
                 record: *record,
-                place: as_places.then(|| reader.place_of(record)).flatten(),
+                place: reader.place_of(record),
                 id: ids.of(record.key),
                 is_evidence,
             })
         };
         let mut newest = Self {
             store,
-            indexes: KeyTable::default(),
-            keys: Vec::new(),
-            before: Vec::new(),
+            numbers: KeyNumbers::default(),
+            keys: KeyTexts::default(),
             newest: [(); N].map(|()| RecordList::new(reader)),
         };
         store.visit_records(choose, |chosen| newest.add(&chosen));
@@ -254,113 +243,70 @@ impl<'s, 'a, const N: usize> NewestOfKeys<'s, 'a, N> {
     /// Adds the next record.
     fn add(&mut self, chosen: &Chosen<'a, N>) {
         let record = &chosen.record;
-        let next = self.keys.len();
-        let index = *self.indexes.entry(chosen.id).or_insert(to_u32(next));
-        let index = usize::try_from(index).unwrap_or(usize::MAX);
-        if index == next {
-            self.keys.push((record.key.into(), index));
-            self.before.push([None; N]);
+        let number = self.numbers.add(chosen.id);
+        if number == self.keys.len() {
+            self.keys.push(record.key);
             self.newest.iter_mut().for_each(RecordList::push_none);
         }
-        let before = self.before.get_mut(index).into_iter().flatten();
-        let of_each = before.zip(&mut self.newest).zip(chosen.is_evidence);
+        let of_each = self.newest.iter_mut().zip(chosen.is_evidence);
         let mut compared = None;
-        for ((known, newest), _) in of_each.filter(|(_, is_evidence)| *is_evidence) {
-            let before = known.map(|known| known.revision());
+        for (newest, _) in of_each.filter(|(_, is_evidence)| *is_evidence) {
+            let known = newest.placed(number);
+            let before = known.map(|known| known.revision);
             if compared != Some(before) {
+                let known = known.as_ref().map(Predecessor::from);
                 compare(self.store, known.as_ref(), record);
                 compared = Some(before);
             }
             // In a damaged file the walk may not follow the order of revisions.
             if before.is_none_or(|before| before <= record.revision) {
-                *known = Some(record.into());
-                newest.set(index, record, chosen.place);
+                newest.set(number, record, chosen.place);
             }
-        }
-    }
-
-    /// The same without what only the next record needs.
-    fn without_tables(self) -> Self {
-        Self {
-            indexes: KeyTable::default(),
-            before: Vec::new(),
-            ..self
         }
     }
 
     /// The keyspaces with the places of records, after the last record.
     fn into_places(self) -> [PlacedKeyspace<'a>; N] {
-        let Self { keys, newest, .. } = self.without_tables();
-        let (keys, places): (Vec<Box<[u8]>>, Vec<usize>) = in_order(keys).into_iter().unzip();
+        let Self { keys, newest, .. } = self.without_numbers();
+        let order = keys.in_order();
         let all = Arc::new(keys);
         newest.map(|newest| {
-            let list = || KeyPlaces::new(&all, newest.reader());
-            let (mut live, mut deleted) = (list(), list());
-            for (index, place) in places.iter().enumerate() {
-                let list = match newest.is_tombstone(*place) {
-                    Some(true) => &mut deleted,
-                    Some(false) => &mut live,
-                    None => continue,
-                };
-                list.indexes.push(to_u32(index));
-                list.records.push_from(&newest, *place);
+            let records = Arc::new(newest);
+            let list = |tombstone: bool| {
+                let is_of_list = |number: &u32| records.is_tombstone(to_usize(*number));
+                let indexes = order.iter().copied();
+                let indexes = indexes.filter(|number| is_of_list(number) == Some(tombstone));
+                KeyPlaces {
+                    all: Arc::clone(&all),
+                    records: Arc::clone(&records),
+                    indexes: indexes.collect(),
+                }
+            };
+            PlacedKeyspace {
+                live: list(false),
+                deleted: list(true),
             }
-            PlacedKeyspace { live, deleted }
         })
+    }
+
+    /// The same without what only the next record needs.
+    fn without_numbers(self) -> Self {
+        Self {
+            numbers: KeyNumbers::default(),
+            ..self
+        }
     }
 }
 
 impl<'a> NewestOfKeys<'_, 'a, 1> {
     /// The keyspace, after the last record.
     fn into_keyspace(self) -> Keyspace<'a> {
-        let Self { keys, newest, .. } = self.without_tables();
-        let [newest] = newest;
-        let mut keyspace = Keyspace::default();
-        for (key, index) in in_order(keys) {
-            let Some(record) = newest.get(index) else {
-                continue;
-            };
-            if record.tombstone {
-                keyspace.deleted.push(KeyEntry { key, record });
-            } else {
-                keyspace.live.push(KeyEntry { key, record });
-            }
+        let [PlacedKeyspace { live, deleted }] = self.into_places();
+        Keyspace {
+            live: live.entries(),
+            deleted: deleted.entries(),
         }
-        keyspace
     }
-}
-
-/// Sorts keys on all cores. Most keys begin alike (`/registry/pods/`), so what follows is compared first, as a number.
-pub(super) fn in_order(mut keys: Vec<(Box<[u8]>, usize)>) -> Vec<(Box<[u8]>, usize)> {
-    let first = keys.first().map(|(key, _)| key.clone()).unwrap_or_default();
-    let common = keys.iter().fold(first.len(), |common, (key, _)| {
-        let pairs = first.iter().zip(key).take(common);
-        pairs.take_while(|(a, b)| a == b).count()
-    });
-    let number = |key: &[u8]| {
-        let mut bytes = [0; 16];
-        let rest = key.get(common..).unwrap_or_default();
-        bytes
-            .iter_mut()
-            .zip(rest)
-            .for_each(|(to, from)| *to = *from);
-        u128::from_be_bytes(bytes)
-    };
-    let mut order: Vec<(u128, usize)> = keys
-        .iter()
-        .enumerate()
-        .map(|(place, (key, _))| (number(key), place))
-        .collect();
-    let key_at = |place: usize| keys.get(place).map(|(key, _)| key);
-    // A shorter key is filled up with zeros, so equal numbers are no proof of equal keys.
-    order.par_sort_unstable_by(|a, b| {
-        let numbers = a.0.cmp(&b.0);
-        numbers.then_with(|| key_at(a.1).cmp(&key_at(b.1)))
-    });
-    order
-        .into_iter()
-        .filter_map(|(_, place)| keys.get_mut(place).map(std::mem::take))
-        .collect()
 }
 
 fn find<'r, 'a>(entries: &'r [KeyEntry<'a>], key: &[u8]) -> Option<&'r Record<'a>> {
@@ -368,30 +314,4 @@ fn find<'r, 'a>(entries: &'r [KeyEntry<'a>], key: &[u8]) -> Option<&'r Record<'a
         .binary_search_by(|entry| (*entry.key).cmp(key))
         .ok()?;
     entries.get(at).map(|entry| &entry.record)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_are_sorted_by_all_their_bytes() {
-        let mut texts: Vec<Vec<u8>> = [&b"/a"[..], b"/", b"", b"/a\0", b"/a\0\0", b"/b"]
-            .map(<[u8]>::to_vec)
-            .to_vec();
-        for number in 0..500_u32 {
-            texts.push(format!("/registry/pods/{}/a-long-name-{number}", number % 7).into_bytes());
-        }
-        for begins in [&b"/registry/pods/"[..], b""] {
-            let mut expected: Vec<Vec<u8>> = texts.clone();
-            expected.retain(|text| text.starts_with(begins));
-            let keys = expected.iter().rev().cloned().enumerate();
-            let keys = keys.map(|(place, key)| (key.into_boxed_slice(), place));
-            let sorted = in_order(keys.collect());
-            expected.sort();
-            let sorted: Vec<Vec<u8>> = sorted.into_iter().map(|(key, _)| key.into_vec()).collect();
-            assert_eq!(sorted, expected);
-        }
-        assert!(in_order(Vec::new()).is_empty());
-    }
 }

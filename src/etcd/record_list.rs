@@ -1,6 +1,6 @@
 //! Many records in little memory: of each the list has its place in the file, from which it is read again.
 //!
-//! A [`Record`] has 136 bytes, a place has 32. Reading a record again takes less time than reading its page from memory
+//! A [`Record`] has 136 bytes, a place has 24. Reading a record again takes less time than reading its page from memory
 //! for the first time. A record that is not found again in the same way (in a page with damage, in an inline bucket, in
 //! the write-ahead log) is kept as it is.
 
@@ -10,19 +10,49 @@ use super::record::{Origin, Record};
 use super::revision::Revision;
 use super::store::Store;
 
-/// The place of a record of the tree, with what most questions about a version need.
+/// The place of a record of the tree, with what most questions about a version need. A record whose numbers do not fit
+/// has no place: etcd does not write a larger main revision in a thousand years, nor such a long value.
 #[derive(Debug, Clone, Copy)]
 pub struct Place {
-    main: i64,
-    sub: u32,
-    version: u32,
-    value_bytes: u32,
     /// The page; or with [`OTHER`], the index among the other records.
     page: u32,
-    /// How many revisions before `main` its key was created; 0 for a tombstone, which stores no creation.
+    /// How many revisions before its own its key was created; 0 for a tombstone, which stores no creation.
     since_creation: u32,
-    element: u16,
+    /// The main revision.
+    main: Bytes<5>,
+    value_bytes: Bytes<3>,
+    version: Bytes<3>,
     flags: u8,
+    sub: u16,
+    element: u16,
+}
+
+/// An unsigned number in so many bytes, the lowest first.
+#[derive(Debug, Clone, Copy)]
+struct Bytes<const N: usize>([u8; N]);
+
+impl<const N: usize> Bytes<N> {
+    const ZERO: Self = Self([0; N]);
+
+    /// None if the number does not fit.
+    fn new(number: u64) -> Option<Self> {
+        let bytes = number.to_le_bytes();
+        let (low, high) = bytes.split_first_chunk()?;
+        high.iter().all(|byte| *byte == 0).then_some(Self(*low))
+    }
+
+    fn get(self) -> u64 {
+        let mut bytes = [0; 8];
+        bytes
+            .iter_mut()
+            .zip(self.0)
+            .for_each(|(to, from)| *to = from);
+        u64::from_le_bytes(bytes)
+    }
+
+    fn signed(self) -> i64 {
+        self.get().cast_signed()
+    }
 }
 
 /// The bit in [`Place::flags`] of a place among the other records.
@@ -37,12 +67,12 @@ const CONTINUES: u8 = 8;
 impl Place {
     /// No place.
     const NONE: Self = Self {
-        main: 0,
-        sub: 0,
-        version: 0,
-        value_bytes: 0,
         page: u32::MAX,
         since_creation: 0,
+        main: Bytes::ZERO,
+        value_bytes: Bytes::ZERO,
+        version: Bytes::ZERO,
+        sub: 0,
         element: u16::MAX,
         flags: OTHER,
     };
@@ -66,7 +96,11 @@ pub struct RecordReader<'a>(Pages<'a>);
 
 impl<'a> RecordReader<'a> {
     pub(super) fn new(store: &Store<'a>) -> Self {
-        Self(store.db().pages())
+        Self::of_pages(store.db().pages())
+    }
+
+    pub(super) fn of_pages(pages: Pages<'a>) -> Self {
+        Self(pages)
     }
 
     /// The place of a record. None if what is read there is not the same record.
@@ -86,12 +120,12 @@ impl<'a> RecordReader<'a> {
             false => record.revision.main.checked_sub(record.create_revision)?,
         };
         let place = Place {
-            main: record.revision.main,
-            sub: u32::try_from(record.revision.sub).ok()?,
-            version: u32::try_from(record.version).ok()?,
-            value_bytes: u32::try_from(record.value.len()).ok()?,
             page: u32::try_from(page).ok()?,
             since_creation: u32::try_from(since_creation).ok()?,
+            main: Bytes::new(u64::try_from(record.revision.main).ok()?)?,
+            value_bytes: Bytes::new(record.value.len() as u64)?,
+            version: Bytes::new(u64::try_from(record.version).ok()?)?,
+            sub: u16::try_from(record.revision.sub).ok()?,
             element: u16::try_from(index).ok()?,
             flags: 0,
         };
@@ -112,11 +146,6 @@ impl<'a> RecordReader<'a> {
     }
 }
 
-/// An index as a number of 32 bits. A list with more entries than that is larger than any memory.
-pub(super) fn to_u32(index: usize) -> u32 {
-    u32::try_from(index).unwrap_or(u32::MAX)
-}
-
 /// A list of records.
 #[derive(Debug)]
 pub(super) struct RecordList<'a> {
@@ -132,10 +161,6 @@ impl<'a> RecordList<'a> {
             places: Vec::new(),
             others: Vec::new(),
         }
-    }
-
-    pub(super) fn reader(&self) -> RecordReader<'a> {
-        self.reader
     }
 
     /// Adds a record. `place` is what [`RecordReader::place_of`] returns for it; see [`Self::continues`].
@@ -158,15 +183,26 @@ impl<'a> RecordList<'a> {
         }
     }
 
-    /// Adds the record at an index of another list.
-    pub(super) fn push_from(&mut self, other: &Self, index: usize) {
-        match other.places.get(index) {
-            Some(place) if !place.has(OTHER) => self.places.push(*place),
-            _ => match other.get(index) {
-                Some(record) => self.push(&record, None, false),
-                None => self.push_none(),
-            },
+    /// Replaces the record at an index by one of another list.
+    pub(super) fn set_from(&mut self, index: usize, other: &Self, from: usize) {
+        let place = other.places.get(from).copied();
+        match place.filter(|place| place.has(OTHER)) {
+            None => {
+                if let (Some(slot), Some(place)) = (self.places.get_mut(index), place) {
+                    *slot = place;
+                }
+            }
+            Some(place) => {
+                if let Some(record) = other.other(place) {
+                    self.set(index, record, None);
+                }
+            }
         }
+    }
+
+    /// Number of records.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
     }
 
     /// Whether the record at an index deletes its key; none without a record there. No page is read for it.
@@ -218,18 +254,20 @@ impl<'a> RecordList<'a> {
         if place.has(OTHER) {
             return self.other(place).map(|other| PlacedRecord::from(*other));
         }
+        let main = place.main.signed();
         Some(PlacedRecord {
             revision: Revision {
-                main: place.main,
+                main,
                 sub: place.sub.into(),
             },
-            version: place.version.into(),
+            version: place.version.signed(),
             create_revision: match place.has(TOMBSTONE) {
                 true => 0,
-                false => place.main.saturating_sub(place.since_creation.into()),
+                false => main.saturating_sub(place.since_creation.into()),
             },
-            mod_revision: place.main,
-            value_bytes: place.value_bytes.into(),
+            mod_revision: main,
+            tombstone: place.has(TOMBSTONE),
+            value_bytes: place.value_bytes.get(),
             record: Stored::At(self.reader, place),
         })
     }
@@ -257,6 +295,8 @@ pub struct PlacedRecord<'a> {
     pub create_revision: i64,
     /// The revision that it states.
     pub mod_revision: i64,
+    /// Whether it deletes its key.
+    pub tombstone: bool,
     /// Length of its value, in bytes.
     pub value_bytes: u64,
     record: Stored<'a>,
@@ -309,6 +349,7 @@ impl<'a> From<Record<'a>> for PlacedRecord<'a> {
             version: record.version,
             create_revision: record.create_revision,
             mod_revision: record.mod_revision,
+            tombstone: record.tombstone,
             value_bytes: record.value.len() as u64,
             record: Stored::Here(record),
         }
@@ -352,6 +393,7 @@ mod tests {
             assert_eq!(placed.create_revision, record.create_revision);
             assert_eq!(placed.lease(), record.lease);
             assert_eq!(placed.origin(), record.origin);
+            assert_eq!(placed.tombstone, record.tombstone);
             assert!(record.tombstone || placed.mod_revision == record.mod_revision);
             assert_eq!(
                 format!("{:?}", placed.record().unwrap()),
@@ -360,6 +402,19 @@ mod tests {
         }
         assert!(list.get(records.len()).is_none() && list.revision(records.len()).is_none());
         (records.len(), records.len() - list.others.len())
+    }
+
+    #[test]
+    fn a_number_fits_its_bytes_or_is_refused() {
+        assert_eq!(size_of::<Place>(), 24);
+        for number in [0, 1, 255, 256, 0x00ff_ffff] {
+            assert_eq!(Bytes::<3>::new(number).unwrap().get(), number);
+        }
+        for number in [0x0100_0000, u64::MAX] {
+            assert!(Bytes::<3>::new(number).is_none());
+        }
+        assert_eq!(Bytes::<5>::new(1 << 39).unwrap().signed(), 1 << 39);
+        assert!(Bytes::<5>::new(1 << 40).is_none());
     }
 
     #[test]

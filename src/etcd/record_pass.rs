@@ -8,9 +8,10 @@ use crate::bbolt::{Bucket, Direction, Element, WalkedPages};
 use super::completeness::Completeness;
 use super::defragmentation::Defragmentation;
 use super::hash::{CrcPart, HashedRecord, RunningHashKv, salvaged_in};
-use super::key_ids::{KeyId, KeyIds, KeyTable};
+use super::key_ids::{KeyId, KeyIds, KeyNumbers};
+use super::key_texts::KeyTexts;
+use super::packed_newest::PackedNewest;
 use super::record::Record;
-use super::record_list::to_u32;
 use super::store::Store;
 use super::succession::{NewestRecord, compare_with_newest};
 
@@ -38,31 +39,31 @@ pub struct RecordCounts {
 }
 
 /// The newest record of a key.
-#[derive(Debug, Clone)]
-pub struct SeenKey<T> {
-    /// The key.
-    pub key: Box<[u8]>,
+#[derive(Debug)]
+struct SeenKey<T> {
     /// The result of `see` for the record.
-    pub value: Option<T>,
-    is_live: bool,
-    newest: NewestRecord,
+    value: Option<T>,
+    newest: PackedNewest,
 }
 
 /// The keys of a store, each with its newest record.
 #[derive(Debug)]
 pub struct SeenKeys<T> {
     ids: KeyIds,
-    /// The index of each key. A table of whole rows would be larger: a part of a table is always empty.
-    indexes: KeyTable<u32>,
-    keys: Vec<SeenKey<T>>,
+    numbers: KeyNumbers,
+    /// The keys, by their numbers.
+    texts: KeyTexts,
+    /// The newest record of each key, by its number.
+    newest: Vec<SeenKey<T>>,
 }
 
 impl<T> Default for SeenKeys<T> {
     fn default() -> Self {
         Self {
             ids: KeyIds::default(),
-            indexes: KeyTable::default(),
-            keys: Vec::new(),
+            numbers: KeyNumbers::default(),
+            texts: KeyTexts::default(),
+            newest: Vec::new(),
         }
     }
 }
@@ -70,31 +71,29 @@ impl<T> Default for SeenKeys<T> {
 impl<T> SeenKeys<T> {
     /// How many keys there are.
     pub fn count(&self) -> u64 {
-        self.keys.len() as u64
+        self.newest.len() as u64
     }
 
-    /// The keys, in the order of their first records.
-    pub fn iter(&self) -> impl Iterator<Item = &SeenKey<T>> + Clone {
-        self.keys.iter()
+    /// How many of them are live.
+    fn live_count(&self) -> u64 {
+        let live = self.newest.iter().filter(|seen| !seen.newest.is_deletion());
+        live.count() as u64
     }
 
-    /// The row of a key; none if it was not seen.
-    fn get_mut(&mut self, id: KeyId) -> Option<&mut SeenKey<T>> {
-        let index = self.indexes.get(&id)?;
-        self.keys.get_mut(usize::try_from(*index).ok()?)
-    }
-
-    fn insert(&mut self, id: KeyId, seen: SeenKey<T>) {
-        self.indexes.insert(id, to_u32(self.keys.len()));
-        self.keys.push(seen);
+    /// The keys with the result of `see` for their newest records, in the order of their first records. Keys without a
+    /// result are left out.
+    pub fn values(&self) -> impl Iterator<Item = (&[u8], &T)> + Clone {
+        let seen = self.texts.iter().zip(&self.newest);
+        seen.filter_map(|(key, seen)| Some((key, seen.value.as_ref()?)))
     }
 
     /// Whether a record is the current value of its key.
     pub fn is_live(&self, record: &Record<'_>) -> bool {
-        let index = self.indexes.get(&self.ids.of(record.key));
-        let index = index.and_then(|index| usize::try_from(*index).ok());
-        let newest = index.and_then(|index| self.keys.get(index));
-        newest.is_some_and(|newest| newest.is_live && newest.newest.revision == record.revision)
+        let number = self.numbers.get(self.ids.of(record.key));
+        let seen = number.and_then(|number| self.newest.get(number));
+        seen.is_some_and(|SeenKey { newest, .. }| {
+            !newest.is_deletion() && newest.unpack().revision == record.revision
+        })
     }
 }
 
@@ -149,22 +148,19 @@ impl<'s, 'a, T> CountFold<'s, 'a, T> {
             return;
         }
         let value = see(record);
-        let is_live = !record.tombstone;
-        let newest = NewestRecord::from(record);
-        match self.keys.get_mut(id) {
+        let newest = NewestRecord::from(record).into();
+        let seen = SeenKey { value, newest };
+        let number = self.keys.numbers.add(id);
+        match self.keys.newest.get_mut(number) {
             Some(known) => {
-                compare_with_newest(self.store, Some(&known.newest), record);
-                (known.value, known.is_live, known.newest) = (value, is_live, newest);
+                let before = known.newest.unpack();
+                compare_with_newest(self.store, Some(&before), record);
+                *known = seen;
             }
             None => {
                 compare_with_newest(self.store, None, record);
-                let seen = SeenKey {
-                    key: record.key.into(),
-                    value,
-                    is_live,
-                    newest,
-                };
-                self.keys.insert(id, seen);
+                self.keys.texts.push(record.key);
+                self.keys.newest.push(seen);
             }
         }
     }
@@ -174,7 +170,7 @@ impl<'s, 'a, T> CountFold<'s, 'a, T> {
         counts.complete = self.completeness.complete();
         counts.missing_revisions = self.completeness.missing;
         counts.keys = keys.count();
-        counts.live_keys = keys.iter().filter(|seen| seen.is_live).count() as u64;
+        counts.live_keys = keys.live_count();
         (counts, keys)
     }
 }

@@ -10,8 +10,10 @@ use crate::bbolt::space::{Claims, PageClass, PageRest};
 use crate::bbolt::{Direction, Element, Leaf, MetaChoice, PageUse};
 
 use super::defragmentation::{Defragmentation, DefragmentedSize};
-use super::key_ids::{KeyId, KeyIds, KeyTable};
+use super::key_ids::{KeyId, KeyIds};
+use super::key_space::{KeySpaces, RecordBytes};
 use super::record::{Origin, Record};
+use super::record_list::{Place, RecordReader};
 use super::records::{SpareLists, intact_records};
 use super::schema;
 use super::state::State;
@@ -99,95 +101,13 @@ impl Parts {
     }
 }
 
-/// The bytes of records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct RecordBytes {
-    /// Of the values.
-    pub values: u64,
-    /// Of everything else: the revision, the key, the other fields.
-    pub heads: u64,
-}
-
-impl RecordBytes {
-    /// Both together.
-    pub fn total(self) -> u64 {
-        self.values.saturating_add(self.heads)
-    }
-
-    fn add(&mut self, other: Self) {
-        self.values = self.values.saturating_add(other.values);
-        self.heads = self.heads.saturating_add(other.heads);
-    }
-}
-
-/// The retained records of one key.
-#[derive(Debug, Clone, Copy)]
-pub struct KeySpace<'a> {
-    /// Its newest record.
-    pub newest: Record<'a>,
-    /// Its newest put, if one is retained.
-    pub newest_put: Option<Record<'a>>,
-    /// Bytes of its current record; zero if the key is deleted.
-    pub live: RecordBytes,
-    /// Bytes of all other records.
-    pub old: RecordBytes,
-    /// How many records it has, tombstones included.
-    pub revisions: u64,
-    /// How many of them are tombstones.
-    pub tombstones: u64,
-}
-
-impl<'a> KeySpace<'a> {
-    fn new(record: Record<'a>, bytes: RecordBytes) -> Self {
-        Self {
-            newest: record,
-            newest_put: (!record.tombstone).then_some(record),
-            live: bytes,
-            old: RecordBytes::default(),
-            revisions: 1,
-            tombstones: u64::from(record.tombstone),
-        }
-    }
-
-    /// Whether the key exists in the newest state.
-    pub fn is_live(&self) -> bool {
-        !self.newest.tombstone
-    }
-
-    /// Adds a record. Until [`Self::finish`], `live` is the size of the newest record.
-    fn add(&mut self, record: Record<'a>, bytes: RecordBytes) {
-        self.revisions = self.revisions.saturating_add(1);
-        self.tombstones = self.tombstones.saturating_add(record.tombstone.into());
-        // In a damaged file the walk need not go by revision.
-        let is_newer = |known: &Record<'_>| known.revision < record.revision;
-        if !record.tombstone && self.newest_put.as_ref().is_none_or(is_newer) {
-            self.newest_put = Some(record);
-        }
-        if is_newer(&self.newest) {
-            self.old.add(self.live);
-            self.newest = record;
-            self.live = bytes;
-        } else {
-            self.old.add(bytes);
-        }
-    }
-
-    /// Counts the newest record as history if it is a tombstone. Called after the last record was added.
-    fn finish(&mut self) {
-        if self.newest.tombstone {
-            self.old.add(self.live);
-            self.live = RecordBytes::default();
-        }
-    }
-}
-
 /// The space of a file, by parts and by keys.
 #[derive(Debug)]
 pub struct FileSpace<'a> {
     /// The bytes of each part.
     pub parts: Parts,
-    /// The keys with a retained record, in the order of their first records. Their sizes are together the first four parts.
-    pub keys: Vec<(Box<[u8]>, KeySpace<'a>)>,
+    /// The keys with a retained record. Their sizes are together the first four parts.
+    pub keys: KeySpaces<'a>,
     /// The buckets, the root first.
     pub buckets: Vec<BucketSpace<'a>>,
     /// The size before and after a defragmentation.
@@ -214,11 +134,12 @@ impl<'a> FileSpace<'a> {
         see: &mut (dyn FnMut(&Record<'a>, RecordBytes) + Send),
     ) -> Self {
         let db = state.db();
+        let reader = RecordReader::of_pages(db.pages());
         let mut fold = Fold {
             claims: Claims::new(db),
             parts: Parts::default(),
-            keys: Vec::new(),
-            places: KeyTable::default(),
+            keys: KeySpaces::new(reader),
+            reader,
             ids: KeyIds::default(),
             defragmentation: Defragmentation::new(db),
             see,
@@ -234,12 +155,13 @@ impl<'a> FileSpace<'a> {
         let page_bytes = add_rests(&claims, state, &page_use, &mut parts);
         parts.add(Part::Trailer, after_image.0);
         parts.add(Part::AfterTrailer, after_image.1);
-        for (_, key) in &mut keys {
-            key.finish();
-            parts.add(Part::LiveValues, key.live.values);
-            parts.add(Part::LiveHeads, key.live.heads);
-            parts.add(Part::OldValues, key.old.values);
-            parts.add(Part::OldHeads, key.old.heads);
+        keys.finish();
+        for key in keys.iter() {
+            let (live, old) = (key.live(), key.old());
+            parts.add(Part::LiveValues, live.values);
+            parts.add(Part::LiveHeads, live.heads);
+            parts.add(Part::OldValues, old.values);
+            parts.add(Part::OldHeads, old.heads);
         }
         Self {
             parts,
@@ -250,13 +172,29 @@ impl<'a> FileSpace<'a> {
     }
 }
 
+/// A record with what the list of keys needs of it.
+struct FoundRecord<'a> {
+    record: Record<'a>,
+    place: Option<Place>,
+    id: KeyId,
+}
+
+impl<'a> FoundRecord<'a> {
+    fn new(record: Record<'a>, ids: &KeyIds, reader: RecordReader<'a>) -> Self {
+        Self {
+            record,
+            place: reader.place_of(&record),
+            id: ids.of(record.key),
+        }
+    }
+}
+
 /// What was measured up to a leaf: the bytes that records claimed, and their sums by part and by key.
 struct Fold<'a, 's> {
     claims: Claims,
     parts: Parts,
-    keys: Vec<(Box<[u8]>, KeySpace<'a>)>,
-    /// The index in `keys` of each key.
-    places: KeyTable<usize>,
+    keys: KeySpaces<'a>,
+    reader: RecordReader<'a>,
     ids: KeyIds,
     defragmentation: Defragmentation,
     see: &'s mut (dyn FnMut(&Record<'a>, RecordBytes) + Send),
@@ -279,9 +217,10 @@ impl<'a> Fold<'a, '_> {
 
     /// Reads the leaves of bucket `key`. The records of intact ones are parsed ahead.
     fn records(&mut self, state: &State<'a>) {
-        let ids = self.ids.clone();
+        let (ids, reader) = (self.ids.clone(), self.reader);
         let copy = |record: &Record<'a>, element: &Element<'a>| {
-            Some((*record, ids.of(record.key), *element))
+            let found = FoundRecord::new(*record, &ids, reader);
+            Some((found, *element))
         };
         let spare = SpareLists::new();
         state.visit_leaves(
@@ -300,13 +239,13 @@ impl<'a> Fold<'a, '_> {
     fn intact_leaf(
         &mut self,
         leaf: &Leaf<'a>,
-        records: impl Iterator<Item = (Record<'a>, KeyId, Element<'a>)>,
+        records: impl Iterator<Item = (FoundRecord<'a>, Element<'a>)>,
     ) {
         let table = self.claims.claim_table(&leaf.page);
         self.parts.add(Part::Tables, table);
-        for (record, id, element) in records {
+        for (found, element) in records {
             self.defragmentation.add(&element);
-            self.record(&element, record, id);
+            self.record(&element, &found);
         }
     }
 
@@ -324,8 +263,9 @@ impl<'a> Fold<'a, '_> {
                     if let Some(finding) = contradiction {
                         state.db().diagnostics().report(finding);
                     }
-                    let id = self.ids.of(record.key);
-                    self.record(&element, Record { origin, ..record }, id);
+                    let record = Record { origin, ..record };
+                    let found = FoundRecord::new(record, &self.ids, self.reader);
+                    self.record(&element, &found);
                 }
                 Err(finding) => {
                     is_damaged = true;
@@ -340,7 +280,8 @@ impl<'a> Fold<'a, '_> {
 
     /// Claims the bytes of a record, and adds them to its key. Bytes that another record has already claimed count as
     /// no bytes: that happens in a damaged file only.
-    fn record(&mut self, element: &Element<'a>, record: Record<'a>, id: KeyId) {
+    fn record(&mut self, element: &Element<'a>, found: &FoundRecord<'a>) {
+        let record = &found.record;
         let key_bytes = element.key.len() as u64;
         let stored = key_bytes.saturating_add(element.value.len() as u64);
         let offset = element.value_offset.saturating_sub(key_bytes);
@@ -353,16 +294,8 @@ impl<'a> Fold<'a, '_> {
             values,
             heads: granted.saturating_sub(values),
         };
-        (self.see)(&record, bytes);
-        let next = self.keys.len();
-        let place = *self.places.entry(id).or_insert(next);
-        match self.keys.get_mut(place) {
-            Some((_, key)) => key.add(record, bytes),
-            None => {
-                let key = KeySpace::new(record, bytes);
-                self.keys.push((record.key.into(), key));
-            }
-        }
+        (self.see)(record, bytes);
+        self.keys.add(record, found.place, found.id, bytes);
     }
 }
 

@@ -10,6 +10,7 @@ use crate::fast_map::FastMap;
 
 use super::generation::{Generation, Transition};
 use super::record::Record;
+use super::record_list::PlacedRecord;
 use super::revision::Revision;
 use super::schema;
 use super::store::Store;
@@ -59,6 +60,23 @@ impl From<&Record<'_>> for Predecessor {
         Self {
             newest: NewestRecord::from(record),
             is_compared: record.origin.is_of_state() && !record.is_bump_mark(),
+        }
+    }
+}
+
+/// A record that is no bump mark, by its place.
+impl From<&PlacedRecord<'_>> for Predecessor {
+    fn from(placed: &PlacedRecord<'_>) -> Self {
+        let generation = Generation {
+            create_revision: placed.create_revision,
+        };
+        Self {
+            newest: NewestRecord {
+                revision: placed.revision,
+                generation: (!placed.tombstone).then_some(generation),
+                version: placed.version,
+            },
+            is_compared: placed.origin().is_of_state(),
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::bbolt::Direction;
-use crate::etcd::{AtRevision, Record, Store};
+use crate::etcd::{AtRevision, PlacedRecord, Record, Store};
 use crate::k8s::encrypt::Keyring;
 
 pub use crate::k8s::catalog::{Catalog, KeyFolders, Survey};
@@ -58,25 +58,30 @@ fn learn_from(
 
 /// The resources of a store whose values a survey has seen, with one put of each of its keys. The keys are given
 /// separately: those of the puts are in pages all over the file. A definition that has no put among them is not known.
-pub fn from_puts(survey: Survey, puts: &[(&[u8], &Record<'_>)], keyring: &Keyring) -> Catalog {
+pub fn from_puts<'k, 'a: 'k>(
+    survey: Survey,
+    puts: impl Iterator<Item = (&'k [u8], PlacedRecord<'a>)> + Clone,
+    keyring: &Keyring,
+) -> Catalog {
     let mut catalog = survey.into_catalog();
-    for (key, put) in puts {
-        if Survey::is_definition(key) {
+    for (key, put) in puts.clone() {
+        if Survey::is_definition(key)
+            && let Some(put) = put.record()
+        {
             define(&mut catalog, key, put.value, keyring);
         }
     }
     catalog.complete();
-    for (key, put) in puts {
+    for (key, put) in puts.clone() {
         if catalog.may_learn(key)
+            && let Some(put) = put.record()
             && let Ok(value) = keyring.decrypt(key, put.value)
         {
             catalog.learn(key, &value);
         }
     }
     if catalog.has_clusters() {
-        let clusters = puts
-            .iter()
-            .filter_map(|(key, _)| catalog.locate(key)?.cluster);
+        let clusters = puts.filter_map(|(key, _)| catalog.locate(key)?.cluster);
         if are_several(clusters) {
             catalog.set_several_clusters();
         }

@@ -161,8 +161,7 @@ impl ValueLook {
 
     /// How the live values of these keys are protected.
     fn finish(self, keys: &SeenKeys<ProtectionId>) -> Encryption {
-        let live = keys.iter();
-        let live = live.filter_map(|seen| Some((&*seen.key, seen.value?)));
+        let live = keys.values().map(|(key, way)| (key, *way));
         let catalog = self.survey.into_catalog();
         let audit = self.audit;
         let mut encryption = audit.finish(live, |key| folder_of(key, &catalog));

@@ -11,8 +11,9 @@ use std::collections::HashMap;
 use crate::arrange::Arrange as _;
 use crate::etcd::Record;
 use crate::etcd::cluster::alarms;
+use crate::etcd::key_space::{KeySpace, KeySpaces, RecordBytes};
 use crate::etcd::schema;
-use crate::etcd::space::{FileSpace, KeySpace, RecordBytes};
+use crate::etcd::space::FileSpace;
 use crate::k8s::catalog::Catalog;
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::metadata_bytes::MetadataBytes;
@@ -99,14 +100,14 @@ impl SpaceRow {
     }
 
     /// Adds the records of a key.
-    fn add_key(&mut self, key: &KeySpace<'_>) {
+    fn add_key(&mut self, key: &KeySpace<'_, '_>) {
         self.add(&Self {
             group: Group::Rest(0),
             keys: key.is_live().into(),
-            live_bytes: key.live.total(),
-            history_bytes: key.old.total(),
-            revisions: key.revisions,
-            tombstones: key.tombstones,
+            live_bytes: key.live().total(),
+            history_bytes: key.old().total(),
+            revisions: key.revisions(),
+            tombstones: key.tombstones(),
         });
     }
 
@@ -212,21 +213,18 @@ impl<'a> Space<'a> {
             }
         });
         let puts = file.keys.iter();
-        let puts = puts.filter_map(|(key, space)| Some((&**key, space.newest_put.as_ref()?)));
-        let puts: Vec<(&[u8], &Record<'_>)> = puts.collect();
-        let catalog = from_puts(survey, &puts, question.keyring());
+        let puts = puts.filter_map(|space| Some((space.key(), space.newest_put()?)));
+        let catalog = from_puts(survey, puts.clone(), question.keyring());
         let mut rows = match by {
             SpaceBy::Bucket => Vec::new(),
             SpaceBy::Manager => by_manager.rows(&file.keys),
             _ => rows(
                 &file.keys,
-                &Grouping::new(by, request.depth, &catalog, puts.iter().map(|put| put.0)),
+                &Grouping::new(by, request.depth, &catalog, puts.map(|(key, _)| key)),
             ),
         };
         let mut total = SpaceRow::new(Group::Total);
-        for (_, key) in &file.keys {
-            total.add_key(key);
-        }
+        file.keys.iter().for_each(|key| total.add_key(&key));
         sort(&mut rows, request.order);
         limit(&mut rows, request.limit);
         // The numbers of a damaged file are not those of the cluster that the advice is for.
@@ -265,19 +263,16 @@ fn what_rows_are_by(question: &Question<'_>, request: &SpaceRequest) -> Result<S
     }
 }
 
-/// The keys with the space of their records.
-type Keys<'k, 'a> = &'k [(Box<[u8]>, KeySpace<'a>)];
-
 /// The rows of keys, grouped by something that the key alone shows.
-fn rows(keys: Keys<'_, '_>, grouping: &Grouping<'_>) -> Vec<SpaceRow> {
+fn rows(keys: &KeySpaces<'_>, grouping: &Grouping<'_>) -> Vec<SpaceRow> {
     let mut rows: HashMap<Group, SpaceRow> = HashMap::new();
-    for (key, space) in keys {
-        let group = grouping.group_of(key);
+    for space in keys.iter() {
+        let group = grouping.group_of(space.key());
         match rows.get_mut(&group) {
-            Some(row) => row.add_key(space),
+            Some(row) => row.add_key(&space),
             None => {
                 let mut row = SpaceRow::new(group.clone());
-                row.add_key(space);
+                row.add_key(&space);
                 rows.insert(group, row);
             }
         }
@@ -315,10 +310,11 @@ impl<'q> ByManager<'q> {
     }
 
     /// The rows. The current record of each live key is moved from history to live.
-    fn rows(mut self, keys: Keys<'_, '_>) -> Vec<SpaceRow> {
-        for (_, key) in keys.iter().filter(|(_, key)| key.is_live()) {
-            let live = key.live.total();
-            let row = self.row(&key.newest);
+    fn rows(mut self, keys: &KeySpaces<'_>) -> Vec<SpaceRow> {
+        for key in keys.iter().filter(KeySpace::is_live) {
+            let Some(newest) = key.newest() else { continue };
+            let live = key.live().total();
+            let row = self.row(&newest);
             row.keys = row.keys.saturating_add(1);
             row.live_bytes = row.live_bytes.saturating_add(live);
             row.history_bytes = row.history_bytes.saturating_sub(live);
@@ -377,18 +373,19 @@ fn first_buckets<'a>(
 }
 
 /// The rows of records that often fill a store. A row without records is left out.
-fn usual(keys: Keys<'_, '_>, catalog: &Catalog) -> Vec<SpaceRow> {
+fn usual(keys: &KeySpaces<'_>, catalog: &Catalog) -> Vec<SpaceRow> {
     let [mut events, mut leases, mut releases] =
         ["Events", "Leases", "Helm releases"].map(|name| SpaceRow::new(Group::Usual(name)));
-    for (key, space) in keys {
+    for space in keys.iter() {
+        let key = space.key();
         let Some(location) = catalog.locate(key) else {
             continue;
         };
         let resource = location.resource;
         match (&*resource.plural, resource.group()) {
-            ("events", _) => events.add_key(space),
-            ("leases", "coordination.k8s.io") => leases.add_key(space),
-            ("secrets" | "configmaps", "") if is_release_key(key) => releases.add_key(space),
+            ("events", _) => events.add_key(&space),
+            ("leases", "coordination.k8s.io") => leases.add_key(&space),
+            ("secrets" | "configmaps", "") if is_release_key(key) => releases.add_key(&space),
             _ => {}
         }
     }
@@ -398,10 +395,11 @@ fn usual(keys: Keys<'_, '_>, catalog: &Catalog) -> Vec<SpaceRow> {
 }
 
 /// Measures the metadata of live objects.
-fn metadata(keys: Keys<'_, '_>, keyring: &Keyring) -> MetadataShare {
+fn metadata(keys: &KeySpaces<'_>, keyring: &Keyring) -> MetadataShare {
     let mut share = MetadataShare::default();
-    for (key, space) in keys.iter().filter(|(_, space)| space.is_live()) {
-        let value = keyring.decrypt(key, space.newest.value).ok();
+    for space in keys.iter().filter(KeySpace::is_live) {
+        let newest = space.newest();
+        let value = newest.and_then(|newest| keyring.decrypt(space.key(), newest.value).ok());
         match value.and_then(|value| Some((MetadataBytes::read(&value)?, value.len() as u64))) {
             Some((metadata, bytes)) => {
                 share.objects = share.objects.saturating_add(1);

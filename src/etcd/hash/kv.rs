@@ -15,7 +15,7 @@
 //! old records. That is why one pass gives the hash at every revision: the old records are in a [`CrcTree`].
 
 use crate::bbolt::Direction;
-use crate::etcd::key_ids::{KeyId, KeyIds, KeyTable};
+use crate::etcd::key_ids::{KeyId, KeyIds, KeyNumbers, to_u32, to_usize};
 use crate::etcd::record::Record;
 use crate::etcd::revision::{BucketKey, Revision};
 use crate::etcd::schema;
@@ -36,12 +36,14 @@ pub struct HashKv {
 }
 
 /// What is known of a key after the records that were added.
-#[derive(Debug, Clone, Copy, Default)]
-struct KeyState {
-    /// Index in [`RunningHashKv::old`] of its newest record, if that is an old one and a put.
-    kept: Option<usize>,
-    /// Whether its newest record is a put.
-    is_live: bool,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeyState {
+    /// Its newest record is a tombstone.
+    Deleted,
+    /// Its newest record is a put above the compaction.
+    Live,
+    /// Its newest record is a put up to the compaction; its index in [`RunningHashKv::old`].
+    Kept(u32),
 }
 
 /// A record up to the compaction.
@@ -67,8 +69,9 @@ pub struct RunningHashKv {
     kept: Option<CrcTree>,
     /// All of `old` that a compacted store has: what is hashed if no key is live.
     all: CrcPart,
-    /// Every key. Only filled if something was compacted.
-    keys: KeyTable<KeyState>,
+    numbers: KeyNumbers,
+    /// Every key, by its number. Only filled if something was compacted.
+    keys: Vec<KeyState>,
     /// How many of the keys are live.
     live_keys: usize,
     /// The records above the compaction.
@@ -114,7 +117,8 @@ impl RunningHashKv {
             old: Vec::new(),
             kept: None,
             all: CrcPart::EMPTY,
-            keys: KeyTable::default(),
+            numbers: KeyNumbers::default(),
+            keys: Vec::new(),
             live_keys: 0,
             new: CrcPart::EMPTY,
         }
@@ -124,13 +128,17 @@ impl RunningHashKv {
     pub fn add(&mut self, record: &HashedRecord) {
         let part = record.part;
         let is_old = record.revision.main <= self.compacted;
-        // Its index in `old`, if a compaction would keep it.
-        let mut kept = None;
+        let mut state = match record.tombstone {
+            true => KeyState::Deleted,
+            false => KeyState::Live,
+        };
         if is_old {
             if !(record.tombstone && record.revision.main == self.compacted) {
                 self.all = self.all.then(part);
             }
-            kept = (!record.tombstone).then_some(self.old.len());
+            if !record.tombstone {
+                state = KeyState::Kept(to_u32(self.old.len()));
+            }
             self.old.push(OldRecord {
                 part,
                 is_kept: !record.tombstone,
@@ -139,27 +147,26 @@ impl RunningHashKv {
             self.new = self.new.then(part);
         }
         if self.compacted > 0 {
-            self.follow_key(record, kept);
+            self.follow_key(record.key, state);
         }
     }
 
-    /// Notes that a key was written or deleted. The record that it had before is no longer kept. `kept` is the index in
-    /// `old` of the new record, if it is one that is kept.
-    fn follow_key(&mut self, record: &HashedRecord, kept: Option<usize>) {
-        let state = self.keys.entry(record.key).or_default();
-        self.live_keys = match (state.is_live, record.tombstone) {
-            (true, true) => self.live_keys.saturating_sub(1),
-            (false, false) => self.live_keys.saturating_add(1),
+    /// Notes the state of a key after a record. The record that the key had before is no longer kept.
+    fn follow_key(&mut self, key: KeyId, state: KeyState) {
+        let number = self.numbers.add(key);
+        if number == self.keys.len() {
+            self.keys.push(KeyState::Deleted);
+        }
+        let before = self.keys.get_mut(number);
+        let before = before.map_or(state, |before| std::mem::replace(before, state));
+        self.live_keys = match (before, state) {
+            (KeyState::Deleted, KeyState::Deleted) => self.live_keys,
+            (KeyState::Deleted, _) => self.live_keys.saturating_add(1),
+            (_, KeyState::Deleted) => self.live_keys.saturating_sub(1),
             _ => self.live_keys,
         };
-        let before = std::mem::replace(
-            state,
-            KeyState {
-                kept,
-                is_live: !record.tombstone,
-            },
-        );
-        if let Some(before) = before.kept {
+        if let KeyState::Kept(before) = before {
+            let before = to_usize(before);
             if let Some(old) = self.old.get_mut(before) {
                 old.is_kept = false;
             }
