@@ -43,6 +43,7 @@
 //! |---|---|---|
 //! | `arrange` | stable sorting of short lists, one function for all types | nothing |
 //! | [`bytes`] | bounds-checked reads with absolute offsets | nothing |
+//! | `compact_map` | maps with many or large entries, in little memory | nothing |
 //! | `fast_map` | maps by keys of the file: a fast, seeded hasher | nothing |
 //! | [`named`] | what a field that names something may hold | nothing |
 //! | [`near`] | which known names are near to a wrong one | nothing |
@@ -100,6 +101,7 @@ mod arrange;
 pub mod bbolt;
 pub mod bytes;
 pub mod cli;
+mod compact_map;
 pub mod diag;
 pub mod etcd;
 mod fast_map;

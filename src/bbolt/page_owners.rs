@@ -3,6 +3,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use crate::compact_map::CompactMap;
 use crate::fast_map::FastMap;
 
 use super::page_set::PageSet;
@@ -41,10 +42,15 @@ impl WalkedPages {
 /// Which buckets' walks entered a page. In an intact file it is one. If two claim it, either may be damaged, so both may
 /// read it. A third is refused, because a small crafted file could otherwise appear endless.
 #[derive(Debug, Default)]
-pub(super) struct PageOwners {
-    /// Groups of pages, by page id divided by [`PAGES_TOGETHER`]. A map and not a list, because the only page of a sparse
-    /// file may be its last.
-    of_pages: Mutex<FastMap<u64, [[u16; 2]; PAGES_TOGETHER]>>,
+pub(super) struct PageOwners(Mutex<Owners>);
+
+#[derive(Debug, Default)]
+struct Owners {
+    /// The first owners of groups of pages, by page id divided by [`PAGES_TOGETHER`]. A map and not a list, because the
+    /// only page of a sparse file may be its last.
+    first: CompactMap<u64, [u16; PAGES_TOGETHER]>,
+    /// The second owners of the few pages that have two.
+    second: FastMap<u64, u16>,
 }
 
 /// How many neighbouring pages share one entry.
@@ -68,26 +74,23 @@ impl PageOwners {
         let Ok(place) = usize::try_from(pgid % together) else {
             return Claim::Refused;
         };
-        let mut of_pages = self.of_pages.lock().unwrap_or_else(PoisonError::into_inner);
-        let pages = of_pages
-            .entry(pgid / together)
-            .or_insert([[0; 2]; PAGES_TOGETHER]);
-        let Some([first, second]) = pages.get_mut(place) else {
+        let mut owners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Owners { first, second } = &mut *owners;
+        let pages = first.get_or_insert(pgid / together, || [0; PAGES_TOGETHER]);
+        let Some(first) = pages.and_then(|pages| pages.get_mut(place)) else {
             return Claim::Refused;
         };
         if *first == 0 || *first == bucket {
             *first = bucket;
             // The first owner also learns that the page is shared.
-            return if *second == 0 {
-                Claim::Own
-            } else {
-                Claim::Shared
+            return match second.contains_key(&pgid) {
+                true => Claim::Shared,
+                false => Claim::Own,
             };
         }
-        if *second == 0 || *second == bucket {
-            *second = bucket;
-            return Claim::Shared;
+        match *second.entry(pgid).or_insert(bucket) == bucket {
+            true => Claim::Shared,
+            false => Claim::Refused,
         }
-        Claim::Refused
     }
 }

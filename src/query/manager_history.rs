@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use crate::compact_map::CompactMap;
 use crate::etcd::{Event, EventType, Revision};
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::stored_writers::{Stored, StoredDigest, StoredWriter};
@@ -74,7 +75,7 @@ impl ManagerHistory {
                 of_event: vec![UNKNOWN; count],
             },
             numbers: HashMap::new(),
-            digests: HashMap::new(),
+            digests: CompactMap::default(),
         };
         let source = objects.source();
         let mut bytes = 0_usize;
@@ -145,7 +146,7 @@ struct Fold {
     /// The index of each list.
     numbers: HashMap<Vec<String>, u32>,
     /// By the revision of a version, what the next one is compared with.
-    digests: HashMap<Revision, StoredDigest>,
+    digests: CompactMap<Revision, StoredDigest>,
 }
 
 impl Fold {

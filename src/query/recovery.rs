@@ -197,13 +197,12 @@ impl<'q, 'a> Recovery<'q, 'a> {
             earlier: EarlierLives::if_range(has_range),
         };
         let all = events.all();
-        let Plan { items, live } =
+        let Plan { mut items, live } =
             plan(store, &request, catalog, question.objects(), &history, all);
         // Without a range, only keys that do not exist now are recovered, each from its last deletion. The earlier
         // deletions of a key that was written again become notices.
-        let (earlier, items): (Vec<_>, Vec<_>) = items
-            .into_iter()
-            .partition(|item| item.is_made_again && !has_range);
+        let earlier = items.extract_if(.., |item| item.is_made_again && !has_range);
+        let earlier: Vec<Item<'a>> = earlier.collect();
         // If no object comes back in the end, the reason may be that the namespace does not exist. `why_none`
         // checks that.
         let is_unknown = items.is_empty() || (has_no_address && !scope.is_all());

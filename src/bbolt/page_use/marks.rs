@@ -1,6 +1,6 @@
 //! What is known of each page while the trees are walked: 32 bits per page.
 
-use crate::fast_map::FastMap;
+use crate::compact_map::CompactMap;
 
 use super::super::page::Pgid;
 
@@ -103,7 +103,7 @@ const PAGES_TOGETHER: usize = 64;
 /// The marks of all pages. Memory grows with the marked pages, because the only page of a sparse file may be its last.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
-    chunks: FastMap<u64, [Mark; PAGES_TOGETHER]>,
+    chunks: CompactMap<u64, [Mark; PAGES_TOGETHER]>,
 }
 
 impl Marks {
@@ -118,11 +118,9 @@ impl Marks {
 
     pub(super) fn set(&mut self, pgid: Pgid, mark: Mark) {
         let (chunk, place) = place_of(pgid);
-        let marks = self
-            .chunks
-            .entry(chunk)
-            .or_insert([Mark::default(); PAGES_TOGETHER]);
-        if let Some(stored) = marks.get_mut(place) {
+        let new = || [Mark::default(); PAGES_TOGETHER];
+        let marks = self.chunks.get_or_insert(chunk, new);
+        if let Some(stored) = marks.and_then(|marks| marks.get_mut(place)) {
             *stored = mark;
         }
     }
@@ -160,6 +158,7 @@ mod tests {
         marks.set(Pgid(u64::MAX), Mark::FREELIST);
         assert_eq!(marks.get(Pgid(u64::MAX)), Mark::FREELIST);
         assert_eq!(marks.get(Pgid(u64::MAX - 1)), Mark::default());
-        assert_eq!(marks.chunks.len(), 1);
+        let chunk = |pgid: u64| marks.chunks.get(&(pgid / PAGES_TOGETHER as u64));
+        assert!(chunk(u64::MAX).is_some() && chunk(0).is_none());
     }
 }

@@ -8,8 +8,9 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 use serde_json::Value;
 
 use crate::bbolt::Direction;
+use crate::compact_map::CompactMap;
 use crate::etcd::generation::Transition;
-use crate::etcd::key_ids::{KeyId, KeyIds, KeyTable};
+use crate::etcd::key_ids::{KeyId, KeyIds, KeyNumbers};
 use crate::etcd::{AtRevision, EventChooser, EventFold, Generation, Record, Revision, Store};
 use crate::k8s::anchors::Times;
 use crate::k8s::catalog::{Catalog, ClusterName, Location, Namespace};
@@ -47,12 +48,12 @@ pub struct ObjectHistory {
 #[derive(Debug, Default)]
 struct Places {
     ids: KeyIds,
-    indexes: KeyTable<usize>,
+    numbers: KeyNumbers,
 }
 
 impl Places {
     fn get(&self, cluster: Option<&[u8]>, uid: &str) -> Option<usize> {
-        self.indexes.get(&id_of(&self.ids, cluster, uid)).copied()
+        self.numbers.get(id_of(&self.ids, cluster, uid))
     }
 }
 
@@ -186,7 +187,7 @@ struct Fold<'f, 'a> {
     store: &'f Store<'a>,
     keyring: &'f Keyring,
     history: ObjectHistory,
-    last_seen: KeyTable<LastSeen>,
+    last_seen: CompactMap<KeyId, LastSeen>,
     open: HashMap<Namespace, OpenLife>,
 }
 
@@ -278,7 +279,7 @@ impl ObjectHistory {
             store,
             keyring,
             history: Self::default(),
-            last_seen: KeyTable::default(),
+            last_seen: CompactMap::default(),
             open: HashMap::new(),
         };
         let has_times = times.is_some();
@@ -363,11 +364,10 @@ impl ObjectHistory {
         (key, identity): (KeyId, Identity),
         marked: Option<i64>,
         is_proved: bool,
-        last_seen: &mut KeyTable<LastSeen>,
+        last_seen: &mut CompactMap<KeyId, LastSeen>,
     ) {
-        let next = self.objects.len();
-        let place = *self.places.indexes.entry(identity.own).or_insert(next);
-        if place == next {
+        let place = self.places.numbers.add(identity.own);
+        if place == self.objects.len() {
             self.objects.push(Object::default());
         }
         let before = last_seen.get_mut(&key);
@@ -482,8 +482,8 @@ impl ObjectHistory {
 
     /// The indices of owners, each once. None if no record has one of the owners.
     fn places_of(&self, owners: &[KeyId]) -> Option<BTreeSet<usize>> {
-        let places = owners.iter().map(|owner| self.places.indexes.get(owner));
-        places.map(|place| place.copied()).collect()
+        let places = owners.iter().map(|owner| self.places.numbers.get(*owner));
+        places.collect()
     }
 
     /// The revision from which an object of these owners, in their logical cluster, is garbage: that at which the

@@ -4,10 +4,9 @@
 //! before is done in the order of writing. Of each key there is kept what the next version is compared with: hashes,
 //! not the value and not the key. A pass that reads all values for something else can collect the times as well.
 
-use std::collections::hash_map::Entry;
-
+use crate::compact_map::CompactMap;
 use crate::etcd::{Record, Revision, Store};
-use crate::fast_map::{FastMap, hash_in_this_run};
+use crate::fast_map::hash_in_this_run;
 use crate::k8s::anchors::{Anchor, Digest, Previous, Times};
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::wall_clock::{Point, Points};
@@ -21,7 +20,7 @@ pub(in crate::query) struct TimesFold {
     pub(super) oldest: Option<i64>,
     pub(super) newest: Option<i64>,
     /// What the next version of each key is compared with.
-    keys: FastMap<u64, Digest>,
+    keys: CompactMap<u64, Digest>,
 }
 
 /// The parts of a record from which times are read.
@@ -106,7 +105,7 @@ impl TimesFold {
     /// Frees what only further records need.
     pub(super) fn without_keys(self) -> Self {
         Self {
-            keys: FastMap::default(),
+            keys: CompactMap::default(),
             ..self
         }
     }
@@ -117,7 +116,6 @@ impl TimesFold {
         // In a damaged file records may come in another order than that of revisions.
         self.oldest = Some(self.oldest.map_or(main, |oldest| oldest.min(main)));
         self.newest = self.newest.max(Some(main));
-        let entry = self.keys.entry(seen.key);
         let (create_revision, version, times) = match seen.content {
             Content::Put {
                 create_revision,
@@ -125,18 +123,13 @@ impl TimesFold {
                 times,
             } => (create_revision, version, times.unwrap_or_default()),
             Content::Deletion | Content::Closed => {
-                if let Entry::Occupied(last) = entry {
-                    last.remove();
-                }
+                self.keys.remove(&seen.key);
                 let is_closed = matches!(seen.content, Content::Closed);
                 self.closed = self.closed.saturating_add(u64::from(is_closed));
                 return;
             }
         };
-        let last = match &entry {
-            Entry::Occupied(last) => Some(last.get()),
-            Entry::Vacant(_) => None,
-        };
+        let last = self.keys.get(&seen.key);
         let follows =
             |last: &&Digest| last.is_for(create_revision, version.saturating_sub(1)) && version > 1;
         let before = match last.filter(follows) {
@@ -154,15 +147,9 @@ impl TimesFold {
         {
             self.points.add(Point::new(create_revision, anchor, source));
         }
-        match (entry, times.digest(create_revision, version)) {
-            (Entry::Occupied(mut last), Some(digest)) => *last.get_mut() = digest,
-            (Entry::Occupied(last), None) => {
-                last.remove();
-            }
-            (Entry::Vacant(place), Some(digest)) => {
-                place.insert(digest);
-            }
-            (Entry::Vacant(_), None) => {}
-        }
+        match times.digest(create_revision, version) {
+            Some(digest) => self.keys.insert(seen.key, digest),
+            None => self.keys.remove(&seen.key),
+        };
     }
 }
