@@ -55,9 +55,26 @@ pub struct StoredDigest(Box<[EntryDigest]>);
 struct EntryDigest {
     /// The hash of what identifies the writer.
     writer: u64,
-    time: Option<i64>,
-    /// The hash of the set of fields.
-    fields: Option<u64>,
+    /// The hash of its time.
+    time: u64,
+    /// The hash of the set of fields; 0 for none.
+    fields: u64,
+}
+
+impl EntryDigest {
+    fn new(entry: &Entry<'_>) -> Self {
+        Self {
+            writer: hash_in_this_run(entry.identity()),
+            time: hash_in_this_run(entry.time),
+            fields: hash_of_fields(entry),
+        }
+    }
+}
+
+/// The hash of the set of fields of an entry; 0 for none.
+fn hash_of_fields(entry: &Entry<'_>) -> u64 {
+    let hash = |fields| hash_in_this_run(fields).max(1);
+    entry.fields.map_or(0, hash)
 }
 
 impl<'v> Stored<'v> {
@@ -72,12 +89,7 @@ impl<'v> Stored<'v> {
     #[must_use]
     pub fn digest(&self) -> StoredDigest {
         let entries = self.entries.iter();
-        let digests = entries.map(|entry| EntryDigest {
-            writer: hash_in_this_run(entry.identity()),
-            time: entry.time,
-            fields: entry.fields.map(hash_in_this_run),
-        });
-        StoredDigest(digests.collect())
+        StoredDigest(entries.map(EntryDigest::new).collect())
     }
 
     /// The managers that wrote this version after the one of a digest; without one, all. None if the values have to be
@@ -90,14 +102,12 @@ impl<'v> Stored<'v> {
         self.writers_by(|entry| {
             let writer = hash_in_this_run(entry.identity());
             let known = before.iter().find(|known| known.writer == writer);
-            match known {
-                Some(known) if known.time == entry.time => {
-                    match (entry.fields.map(hash_in_this_run), known.fields) {
-                        (Some(fields), Some(known)) if fields != known => None,
-                        (fields, known) => Some(fields.is_some() && known.is_none()),
-                    }
-                }
-                _ => Some(true),
+            let known = known.filter(|known| known.time == hash_in_this_run(entry.time));
+            match (known.map(|known| known.fields), entry.fields) {
+                (None, _) => Some(true),
+                (Some(0), fields) => Some(fields.is_some()),
+                (Some(_), None) => Some(false),
+                (Some(known), Some(_)) => (known == hash_of_fields(entry)).then_some(false),
             }
         })
     }

@@ -178,7 +178,11 @@ impl<'g, 'a> Log<'g, 'a> {
         } else {
             BTreeMap::new()
         };
-        let key_counts = keys_by_transaction(&mains);
+        let key_counts = match self.args.by_txn {
+            true => keys_by_transaction(&mains),
+            false => HashMap::new(),
+        };
+        drop(mains);
         // The main revision of the event before.
         let mut last_main = None;
         if !self.args.is_oneline() {
