@@ -33,154 +33,19 @@
 //!   weight is believed; a clock that was set back cannot be distinguished from wrong times.
 //! - If the clocks of two servers differ by more than the limit for a long time, the busier server is believed.
 
-use super::anchors::{Anchor, CREDIBLE_SECONDS, Evidence};
+mod chain;
+mod index_set;
+mod points;
+
+use chain::heaviest_chain;
+use index_set::IndexSet;
+use points::{Packed, PointList};
+
+pub use points::{Point, Points};
 
 /// How far an anchor may contradict the chain and still be accepted, in seconds: the default timeout of an admission
 /// webhook, which an API server may call between reading its clock and writing.
 pub const SKEW_SECONDS: i64 = 10;
-
-/// An anchor and the revision whose time it gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Point {
-    /// The main revision that was written at the anchor's time.
-    pub main: i64,
-    /// The time.
-    pub anchor: Anchor,
-    /// Main revision of the record that contains the time. It is later than `main` if the first version of a key is
-    /// compacted and a later version gives the time of the key's creation.
-    pub source: i64,
-    /// Sub-revision of that record.
-    pub source_sub: u32,
-}
-
-/// The anchors of a store, collected for a [`WallClock`]. A store has about as many anchors as revisions, so each is
-/// packed into 16 bytes.
-#[derive(Debug, Clone, Default)]
-pub struct Points {
-    packed: Vec<Packed>,
-    /// The source records (main and sub-revision) of the points whose source is a record of another main revision.
-    other_sources: Vec<(i64, u32)>,
-}
-
-/// The bits of [`Packed::rest`] that are the evidence.
-const EVIDENCE: u32 = 7;
-
-/// The bit that is set if the source is a record of another main revision.
-const OTHER_SOURCE: u32 = 8;
-
-/// The number of bits below the place in [`Packed::rest`].
-const PLACE_SHIFT: u32 = 4;
-
-/// A packed point; see [`Points`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Packed {
-    main: i64,
-    time: u32,
-    /// Bits 0 to 2: the evidence. Bit 3: whether the source has another main revision. The other bits: the source's
-    /// sub-revision if it has the same main revision, else an index into `other_sources`.
-    rest: u32,
-}
-
-impl Packed {
-    fn evidence(self) -> Evidence {
-        match self.rest & EVIDENCE {
-            0 => Evidence::Floor,
-            1 => Evidence::Created,
-            2 => Evidence::ManagedFields,
-            3 => Evidence::DeletionRequested,
-            _ => Evidence::Received,
-        }
-    }
-
-    fn is_exact(self) -> bool {
-        self.evidence() != Evidence::Floor
-    }
-
-    fn seconds(self) -> i64 {
-        i64::from(self.time)
-    }
-}
-
-impl Points {
-    /// Adds a point. A point whose time is outside [`CREDIBLE_SECONDS`] is ignored.
-    pub fn add(&mut self, point: Point) {
-        let Point {
-            main,
-            anchor,
-            source,
-            source_sub,
-        } = point;
-        let time = u32::try_from(anchor.time).ok();
-        let Some(time) = time.filter(|_| CREDIBLE_SECONDS.contains(&anchor.time)) else {
-            return;
-        };
-        let is_own = source == main;
-        let place = if is_own {
-            source_sub
-        } else {
-            to_u32(self.other_sources.len())
-        };
-        // The limits of the packed form: 28 bits for `place`, 32 for an index. Real stores do not reach them.
-        if place > u32::MAX >> PLACE_SHIFT || to_u32(self.packed.len()) == NONE {
-            return;
-        }
-        if !is_own {
-            self.other_sources.push((source, source_sub));
-        }
-        let evidence = match anchor.evidence {
-            Evidence::Floor => 0,
-            Evidence::Created => 1,
-            Evidence::ManagedFields => 2,
-            Evidence::DeletionRequested => 3,
-            Evidence::Received => 4,
-        };
-        let other_source = if is_own { 0 } else { OTHER_SOURCE };
-        let rest = place << PLACE_SHIFT | other_source | evidence;
-        self.packed.push(Packed { main, time, rest });
-    }
-
-    /// The unpacked form of a point.
-    fn unpack(&self, packed: Packed) -> Point {
-        let Packed { main, rest, .. } = packed;
-        let place = rest >> PLACE_SHIFT;
-        let own = (main, place);
-        let other = usize::try_from(place)
-            .ok()
-            .filter(|_| rest & OTHER_SOURCE != 0)
-            .and_then(|place| self.other_sources.get(place).copied());
-        let (source, source_sub) = other.unwrap_or(own);
-        Point {
-            main,
-            anchor: Anchor {
-                time: packed.seconds(),
-                evidence: packed.evidence(),
-            },
-            source,
-            source_sub,
-        }
-    }
-}
-
-impl FromIterator<Point> for Points {
-    fn from_iter<I: IntoIterator<Item = Point>>(points: I) -> Self {
-        let mut collected = Self::default();
-        points.into_iter().for_each(|point| collected.add(point));
-        collected
-    }
-}
-
-impl Point {
-    /// A time for a main revision, read from the record with the revision `source` (main, sub).
-    #[must_use]
-    pub fn new(main: i64, anchor: Anchor, (source, sub): (i64, i64)) -> Self {
-        Self {
-            main,
-            anchor,
-            source,
-            source_sub: u32::try_from(sub).unwrap_or(u32::MAX),
-        }
-    }
-}
 
 /// The bounds for the time at which a main revision was written, in seconds since 1970.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -224,16 +89,17 @@ pub struct AtTime {
 /// The revisions of a store with their anchors.
 #[derive(Debug, Clone, Default)]
 pub struct WallClock {
-    /// Sorted by main revision; within one revision, floors come first, then the newest time.
-    points: Points,
-    /// Whether each point is accepted.
-    accepted: Vec<bool>,
-    /// The indexes of the points on the heaviest chain.
-    chain: Vec<u32>,
-    /// For each point: the index of the point, up to and including it, that is the lower bound for later revisions.
-    lower: Vec<u32>,
-    /// For each point: the index of the point, from it on, that is the upper bound for earlier revisions.
-    upper: Vec<u32>,
+    /// Sorted by main revision; within one revision, floors come first, then the newest time. The sets that follow have
+    /// indexes of points.
+    points: PointList,
+    /// The accepted points.
+    accepted: IndexSet,
+    /// The points on the heaviest chain.
+    chain: IndexSet,
+    /// The points that are a lower bound for later revisions, up to the next one in the set.
+    lower: IndexSet,
+    /// The points that are an upper bound for earlier revisions, back to the one before in the set.
+    upper: IndexSet,
     /// The claims of the revisions that have several points, sorted by main revision. A transaction may write any
     /// number of objects, and its bounds are requested once for each of them, so they are computed in advance.
     claims: Vec<(i64, Claims)>,
@@ -262,95 +128,40 @@ impl Claims {
     }
 }
 
-/// No index.
-const NONE: u32 = u32::MAX;
-
-fn to_u32(index: usize) -> u32 {
-    u32::try_from(index).unwrap_or(NONE)
-}
-
 impl WallClock {
     /// Sorts the points and decides which are accepted. `revisions` are the oldest and the newest main revision of the
     /// store.
     #[must_use]
-    pub fn new(mut points: Points, revisions: (i64, i64)) -> Self {
-        sort(&mut points.packed);
-        points.packed.shrink_to_fit();
-        let on_chain = heaviest_chain(&points.packed);
-        let accepted = accept(&points.packed, &on_chain);
-        let chain = on_chain.iter().zip(0..);
-        let chain: Vec<u32> = chain
-            .filter_map(|(on, index)| on.then_some(index))
-            .collect();
-        drop(on_chain);
+    pub fn new(points: Points, revisions: (i64, i64)) -> Self {
+        let points = PointList::from(points);
+        let chain = heaviest_chain(&points.packed);
+        let accepted = accept(&points.packed, &chain);
+        let (lower, upper) = bounds(&points.packed, &accepted);
         let mut clock = Self {
-            chain,
-            lower: vec![NONE; accepted.len()],
-            upper: vec![NONE; accepted.len()],
             points,
             accepted,
+            chain,
+            lower,
+            upper,
             claims: Vec::new(),
             revisions,
         };
-        clock.find_bounds();
         clock.find_claims();
         clock
     }
 
-    /// Finds the bound before and after each point. A lower bound must not be newer than any accepted exact time that
-    /// follows, and an upper bound must not be older than any accepted time that precedes it.
-    fn find_bounds(&mut self) {
-        let points = &self.points.packed;
-        // First pass, from the end: the oldest accepted exact time at or after each point. It is kept in the place of the
-        // lower bound, which the second pass computes from it.
-        let mut extreme = u32::MAX;
-        let accepted = points.iter().zip(&self.accepted);
-        for ((point, accepted), oldest) in accepted.zip(&mut self.lower).rev() {
-            if *accepted && point.is_exact() {
-                extreme = extreme.min(point.time);
-            }
-            *oldest = extreme;
-        }
-        // Second pass, from the start: the lower bounds. The newest accepted time up to each point is kept in the place of
-        // the upper bound.
-        let mut best: Option<(u32, u32)> = None;
-        extreme = 0;
-        let accepted = points.iter().zip(&self.accepted).zip(0..);
-        let slots = self.lower.iter_mut().zip(&mut self.upper);
-        for (((point, accepted), index), (lower, newest)) in accepted.zip(slots) {
-            let oldest = *lower;
-            if *accepted {
-                extreme = extreme.max(point.time);
-                if point.time <= oldest && best.is_none_or(|(newest, _)| newest <= point.time) {
-                    best = Some((point.time, index));
-                }
-            }
-            *newest = extreme;
-            *lower = best.map_or(NONE, |(_, at)| at);
-        }
-        // Third pass, from the end: the upper bounds.
-        best = None;
-        let accepted = points.iter().zip(&self.accepted).enumerate();
-        for ((index, (point, accepted)), upper) in accepted.zip(&mut self.upper).rev() {
-            let newest = *upper;
-            let counts = *accepted && point.is_exact() && point.time >= newest;
-            if counts && best.is_none_or(|(oldest, _)| point.time <= oldest) {
-                best = Some((point.time, to_u32(index)));
-            }
-            *upper = best.map_or(NONE, |(_, at)| at);
-        }
-    }
-
     /// Computes the claims of the revisions that have more than one point.
     fn find_claims(&mut self) {
-        let mut points = self.points.packed.iter().zip(&self.accepted).peekable();
+        let points = self.points.packed.iter().enumerate();
+        let points = points.map(|(index, point)| (point, self.accepted.contains(index)));
+        let mut points = points.peekable();
         while let Some((first, accepted)) = points.next() {
             let mut claims = Claims::default();
-            claims.add(*first, *accepted);
+            claims.add(*first, accepted);
             let mut count = 1_usize;
             while let Some((point, accepted)) = points.next_if(|(next, _)| next.main == first.main)
             {
-                claims.add(*point, *accepted);
+                claims.add(*point, accepted);
                 count = count.saturating_add(1);
             }
             if count > 1 {
@@ -365,10 +176,8 @@ impl WallClock {
         match own.len() {
             0 => {}
             1 => {
-                let point = self.points.packed.get(own.start);
-                let accepted = self.accepted.get(own.start);
-                if let (Some(point), Some(accepted)) = (point, accepted) {
-                    claims.add(*point, *accepted);
+                if let Some(point) = self.points.packed.get(own.start) {
+                    claims.add(*point, self.accepted.contains(own.start));
                 }
             }
             _ => {
@@ -380,9 +189,8 @@ impl WallClock {
         claims
     }
 
-    fn point(&self, index: Option<&u32>) -> Option<Point> {
-        let index = usize::try_from(*index?).ok()?;
-        let packed = self.points.packed.get(index)?;
+    fn point(&self, index: Option<usize>) -> Option<Point> {
+        let packed = self.points.packed.get(index?)?;
         Some(self.points.unpack(*packed))
     }
 
@@ -406,8 +214,8 @@ impl WallClock {
     /// The bounds from the points before the index `before` and from the index `from` on.
     fn between(&self, before: usize, from: usize) -> Bounds {
         let last = before.checked_sub(1);
-        let lower = self.point(last.and_then(|last| self.lower.get(last)));
-        let upper = self.point(self.upper.get(from));
+        let lower = self.point(last.and_then(|last| self.lower.last_to(last)));
+        let upper = self.point(self.upper.first_from(from));
         Bounds {
             not_before: lower.map(|point| point.anchor.time),
             not_after: upper.map(|point| point.anchor.time.saturating_add(1)),
@@ -421,11 +229,11 @@ impl WallClock {
     /// revisions were written at an even rate, and then limited to its bounds. None if the store has no anchors.
     #[must_use]
     pub fn estimate(&self, main: i64) -> Option<i64> {
-        let next = self
-            .chain
-            .partition_point(|at| self.point(Some(at)).is_some_and(|point| point.main <= main));
-        let last = next.checked_sub(1).and_then(|last| self.chain.get(last));
-        let (last, next) = (self.point(last), self.point(self.chain.get(next)));
+        let points = &self.points.packed;
+        let next = points.partition_point(|point| point.main <= main);
+        let last = next.checked_sub(1);
+        let last = last.and_then(|last| self.chain.last_to(last));
+        let (last, next) = (self.point(last), self.point(self.chain.first_from(next)));
         let even = match (last, next) {
             (Some(last), Some(next)) => interpolate(last, next, main),
             (last, next) => last.or(next)?.anchor.time,
@@ -493,7 +301,8 @@ impl WallClock {
     /// The newest accepted time. Durations such as `10m` are counted back from it.
     #[must_use]
     pub fn newest(&self) -> Option<i64> {
-        let point = self.point(self.lower.last())?;
+        let last = self.points.len().checked_sub(1)?;
+        let point = self.point(self.lower.last_to(last))?;
         Some(point.anchor.time)
     }
 
@@ -505,15 +314,14 @@ impl WallClock {
 
     /// The points in the order of revisions, each with whether it is accepted.
     pub fn points(&self) -> impl Iterator<Item = (Point, bool)> {
-        let points = self.points.packed.iter();
-        let unpacked = points.map(|packed| self.points.unpack(*packed));
-        unpacked.zip(self.accepted.iter().copied())
+        let points = self.points.packed.iter().enumerate();
+        points.map(|(index, packed)| (self.points.unpack(*packed), self.accepted.contains(index)))
     }
 
     /// The number of rejected points.
     #[must_use]
     pub fn contradictions(&self) -> usize {
-        self.accepted.iter().filter(|accepted| !**accepted).count()
+        self.points.len().saturating_sub(self.accepted.len())
     }
 }
 
@@ -528,147 +336,79 @@ fn interpolate(last: Point, next: Point, main: i64) -> i64 {
     last.anchor.time.saturating_add(part.unwrap_or_default())
 }
 
-/// What an anchor counts in the chain: twice as much if no client can set its time.
-fn weight(evidence: Evidence) -> u32 {
-    match evidence {
-        Evidence::Created | Evidence::DeletionRequested => 4,
-        Evidence::ManagedFields | Evidence::Floor => 2,
-        Evidence::Received => 1,
-    }
-}
-
-/// The order of the points. The newest time of a revision comes first. So different times within one revision count as a
-/// clock that goes back, and none of them is a bound that excludes another one.
-fn order(point: &Packed) -> impl Ord + use<> {
-    let newest_first = std::cmp::Reverse(point.time);
-    (point.main, point.is_exact(), newest_first, point.rest)
-}
-
-/// Sorts the points. Most are in the order of revisions already, so only the others are sorted and then merged with them.
-fn sort(points: &mut Vec<Packed>) {
-    let mut newest = i64::MIN;
-    let mut late: Vec<Packed> = Vec::new();
-    points.retain(|point| {
-        let is_late = point.main < newest;
-        if is_late {
-            late.push(*point);
-        } else {
-            newest = point.main;
-        }
-        !is_late
-    });
-    late.sort_unstable_by_key(order);
-    for points in points.chunk_by_mut(|a, b| a.main == b.main) {
-        if points.len() > 1 {
-            points.sort_unstable_by_key(order);
-        }
-    }
-    // The merge is from the end, into the places that the late points had.
-    let mut left = points.len();
-    points.extend_from_slice(&late);
-    let mut place = points.len();
-    while let Some(last) = late.last() {
-        let before = left.checked_sub(1).and_then(|at| points.get(at)).copied();
-        let later = match before.filter(|before| order(before) > order(last)) {
-            Some(before) => {
-                left = left.saturating_sub(1);
-                Some(before)
-            }
-            None => late.pop(),
-        };
-        place = place.saturating_sub(1);
-        if let (Some(place), Some(later)) = (points.get_mut(place), later) {
-            *place = later;
-        }
-    }
-}
-
-/// The heaviest subset of the points whose times never decrease, as one flag per point.
-///
-/// For each point in turn, the heaviest chain that ends with it is the heaviest chain before it that ends at the same
-/// or an earlier time, plus its own weight. A Fenwick tree over the times finds that maximum in log n steps. Each entry
-/// has the index of the point before it, and at the end these are followed back from the heaviest chain.
-///
-/// Of equally heavy chains, the newest time is preferred before each step and the oldest time at the end. So a single
-/// wrong time between two right ones is not on the chain.
-fn heaviest_chain(points: &[Packed]) -> Vec<bool> {
-    let mut times: Vec<u32> = Vec::new();
-    for point in points {
-        // Most points have the time of the point before them.
-        if times.last() != Some(&point.time) {
-            times.push(point.time);
-        }
-    }
-    times.sort_unstable();
-    times.dedup();
-    // For a range of times: the weight of the heaviest chain that ends in it, the time of its end, its last point.
-    let mut tree: Vec<(u32, u32, u32)> = vec![(0, 0, NONE); times.len().saturating_add(1)];
-    // For each point: the point before it on the heaviest chain that ends with it.
-    let mut before: Vec<u32> = Vec::with_capacity(points.len());
-    let mut best: Option<(u32, std::cmp::Reverse<u32>, u32)> = None;
-    // The number of times up to that of the point.
-    let mut rank = 1_usize;
-    for (point, index) in points.iter().zip(0..) {
-        // Most points have the time of the point before them or the next one.
-        let near = |rank: usize| times.get(rank.saturating_sub(1)) == Some(&point.time);
-        if !near(rank) {
-            rank = rank.saturating_add(1);
-        }
-        if !near(rank) {
-            rank = times.partition_point(|time| *time <= point.time);
-        }
-        let (mut heaviest, mut at) = ((0, 0, NONE), rank);
-        while at > 0 {
-            heaviest = heaviest.max(tree.get(at).copied().unwrap_or_default());
-            at &= at.saturating_sub(1);
-        }
-        before.push(if heaviest.0 == 0 { NONE } else { heaviest.2 });
-        let weight = heaviest.0.saturating_add(weight(point.evidence()));
-        let (entry, mut at) = ((weight, point.time, index), rank);
-        while let Some(known) = tree.get_mut(at) {
-            *known = (*known).max(entry);
-            at = at.saturating_add(at & at.wrapping_neg());
-        }
-        best = best.max(Some((weight, std::cmp::Reverse(point.time), index)));
-    }
-    let mut on_chain = vec![false; points.len()];
-    let mut at = best.map_or(NONE, |(_, _, index)| index);
-    while let Some(index) = usize::try_from(at).ok().filter(|_| at != NONE) {
-        match (on_chain.get_mut(index), before.get(index)) {
-            (Some(mark), Some(previous)) => {
-                *mark = true;
-                at = *previous;
-            }
-            _ => break,
-        }
-    }
-    on_chain
-}
-
 /// Accepts the points on the chain and those that contradict it by at most [`SKEW_SECONDS`]. A floor is only a lower
 /// bound, so a floor that is much older than the chain is accepted too.
-fn accept(points: &[Packed], on_chain: &[bool]) -> Vec<bool> {
+fn accept(points: &[Packed], chain: &IndexSet) -> IndexSet {
     let mut next: Option<i64> = None;
     let mut accepted: Vec<bool> = Vec::with_capacity(points.len());
-    for (point, on_chain) in points.iter().zip(on_chain).rev() {
+    for (index, point) in points.iter().enumerate().rev() {
         let time = point.seconds();
-        next = on_chain.then_some(time).or(next);
+        next = chain.contains(index).then_some(time).or(next);
         accepted.push(next.is_none_or(|next| time <= next.saturating_add(SKEW_SECONDS)));
     }
     accepted.reverse();
     let mut last: Option<i64> = None;
-    for ((point, on_chain), accepted) in points.iter().zip(on_chain).zip(&mut accepted) {
+    let indexes = points.iter().zip(accepted).enumerate();
+    let indexes = indexes.filter_map(|(index, (point, accepted))| {
         let time = point.seconds();
-        last = on_chain.then_some(time).or(last);
+        last = chain.contains(index).then_some(time).or(last);
         let too_old = last.is_some_and(|last| time < last.saturating_sub(SKEW_SECONDS));
-        *accepted &= !(too_old && point.is_exact());
-    }
-    accepted
+        (accepted && !(too_old && point.is_exact())).then_some(index)
+    });
+    IndexSet::new(points.len(), indexes)
+}
+
+/// The points that are a lower bound for later revisions, and those that are an upper bound for earlier ones. A lower
+/// bound must not be newer than any accepted exact time that follows, and an upper bound must not be older than any
+/// accepted time that precedes it.
+fn bounds(points: &[Packed], accepted: &IndexSet) -> (IndexSet, IndexSet) {
+    let numbered = || points.iter().enumerate();
+    // First pass, from the end: the oldest accepted exact time at or after each point.
+    let mut oldest = u32::MAX;
+    let extremes = numbered().rev().map(|(index, point)| {
+        if accepted.contains(index) && point.is_exact() {
+            oldest = oldest.min(point.time);
+        }
+        oldest
+    });
+    let mut extremes: Vec<u32> = extremes.collect();
+    extremes.reverse();
+    // Second pass, from the start: the lower bounds. The newest accepted time up to each point takes the place of the
+    // oldest one.
+    let (mut newest, mut best) = (0, None);
+    let lower = numbered().zip(&mut extremes);
+    let lower = lower.filter_map(|((index, point), extreme)| {
+        let oldest = *extreme;
+        let is_accepted = accepted.contains(index);
+        if is_accepted {
+            newest = newest.max(point.time);
+        }
+        *extreme = newest;
+        let counts = is_accepted && point.time <= oldest;
+        (counts && best.is_none_or(|best| best <= point.time)).then(|| {
+            best = Some(point.time);
+            index
+        })
+    });
+    let lower = IndexSet::new(points.len(), lower);
+    // Third pass, from the end: the upper bounds.
+    let mut best = None;
+    let upper = numbered().zip(&extremes).rev();
+    let upper = upper.filter_map(|((index, point), newest)| {
+        let counts = accepted.contains(index) && point.is_exact() && point.time >= *newest;
+        (counts && best.is_none_or(|best| point.time <= best)).then(|| {
+            best = Some(point.time);
+            index
+        })
+    });
+    (lower, IndexSet::new(points.len(), upper))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::chain::weight;
     use super::*;
+    use crate::k8s::anchors::{Anchor, Evidence};
 
     fn points(times: &[(i64, Evidence)]) -> Points {
         let numbered = times.iter().zip(1..);
@@ -695,7 +435,7 @@ mod tests {
                     (random(8), evidence[usize::try_from(random(2)).unwrap()])
                 })
                 .collect();
-            let points = points(&times).packed;
+            let points = PointList::from(points(&times)).packed;
             let weight_if_ascending = |on: &dyn Fn(usize) -> bool| {
                 let picked = points.iter().enumerate().filter(|(index, _)| on(*index));
                 let picked: Vec<&Packed> = picked.map(|(_, point)| point).collect();
@@ -705,57 +445,9 @@ mod tests {
             let heaviest =
                 (0..512_u32).filter_map(|set| weight_if_ascending(&|index| set >> index & 1 == 1));
             let chain = heaviest_chain(&points);
-            let weight = weight_if_ascending(&|index| chain[index]);
+            let weight = weight_if_ascending(&|index| chain.contains(index));
             assert_eq!(weight, heaviest.max(), "{times:?}");
         }
-    }
-
-    #[test]
-    fn points_are_sorted_whatever_their_order() {
-        let mut state = 7_u64;
-        let mut random = |below: u64| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            u32::try_from((state >> 33) % below).unwrap()
-        };
-        for count in 0..200_u32 {
-            let late = u64::from(count % 5) + 1;
-            let point = |main: u32| Packed {
-                main: i64::from(main / 2) - i64::from(random(late) * random(9)),
-                time: random(3),
-                rest: random(16),
-            };
-            let mut points: Vec<Packed> = (0..count).map(point).collect();
-            let mut expected = points.clone();
-            expected.sort_by_key(order);
-            sort(&mut points);
-            assert_eq!(points, expected);
-        }
-    }
-
-    #[test]
-    fn a_packed_point_is_unpacked_unchanged() {
-        let sources = [(5, 0), (5, 3), (9, 2), (8, 1)];
-        let evidence = [
-            Evidence::Floor,
-            Evidence::Created,
-            Evidence::ManagedFields,
-            Evidence::DeletionRequested,
-            Evidence::Received,
-        ];
-        let sources = sources.iter().chain(&[(5, 1)]);
-        let added = sources.zip(evidence).map(|((main, sub), evidence)| {
-            let anchor = Anchor {
-                time: 4_000_000_000,
-                evidence,
-            };
-            Point::new(5, anchor, (*main, *sub))
-        });
-        let added: Vec<Point> = added.collect();
-        let points: Points = added.iter().copied().collect();
-        let unpacked = points.packed.iter().map(|packed| points.unpack(*packed));
-        assert_eq!(unpacked.collect::<Vec<_>>(), added);
     }
 
     #[test]
