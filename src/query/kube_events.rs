@@ -92,7 +92,7 @@ impl<'q, 'a> KubeEvents<'q, 'a> {
     ) -> Result<Self, NoAnswer> {
         let live = LiveObjects::read(question, which, at, filters)?;
         let mut timed = Vec::new();
-        for entry in live.entries() {
+        for entry in live.entries().iter() {
             let Some(ReadValue::Object(object, _)) = live.selected(&entry.record, false) else {
                 continue;
             };
@@ -104,7 +104,7 @@ impl<'q, 'a> KubeEvents<'q, 'a> {
                 || types.any(|known| known.eq_ignore_ascii_case(facts.event_type));
             let counted = question.filters();
             if counted.test(Filter("--for"), is_about) && counted.test(Filter("--types"), is_type) {
-                timed.push((facts.last_seen_at(), entry.clone()));
+                timed.push((facts.last_seen_at(), entry));
             }
         }
         // Stable: Events of one time stay in the order of their keys.

@@ -1,5 +1,6 @@
 //! The live objects of addresses as kubectl shows them: chosen by selectors, sorted by type or by a path.
 
+mod entries;
 mod streams;
 
 use std::borrow::Cow;
@@ -8,7 +9,7 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use crate::etcd::{AtRevision, Keyspace};
+use crate::etcd::{AtRevision, PlacedKeyspace};
 use crate::k8s::Order;
 use crate::k8s::decode::{Decoder, Options};
 use crate::k8s::envelope::PROTOBUF_MAGIC;
@@ -30,7 +31,8 @@ use super::sort_key::SortKey;
 
 pub use super::served_version::Release;
 pub use crate::etcd::{KeyEntry, Record};
-pub use streams::{Writing, Written, batches};
+pub use entries::LiveEntries;
+pub use streams::{Writing, Written};
 
 /// What objects are selected, sorted and shown by.
 pub use crate::k8s::Sink;
@@ -63,7 +65,7 @@ pub struct LiveObjects<'q, 'a> {
     selection: Selection,
     at: AtRevision,
     /// In the order in which they are shown.
-    entries: Vec<KeyEntry<'a>>,
+    entries: LiveEntries<'a>,
     /// Why an address matches nothing.
     missing: Option<NoAnswer>,
     /// A selector that has no meaning for an object.
@@ -89,12 +91,12 @@ impl<'q, 'a> LiveObjects<'q, 'a> {
     ) -> Result<Self, NoAnswer> {
         let store = question.store();
         let selection = which.select(&[(store, at)], question.keyring())?;
-        let keyspace = Keyspace::at(store, at, |key| selection.covers(key));
-        let mut entries = keyspace.live;
-        let is_there = |address: &Address| entries.iter().any(|entry| address.covers(&entry.key));
+        let keyspace = PlacedKeyspace::at(store, at, |key| selection.covers(key));
+        let mut entries = LiveEntries::new(keyspace.live);
+        let is_there = |address: &Address| entries.keys().any(|key| address.covers(key));
         let missing = selection.why_empty(question, at, is_there, entries.is_empty());
         // Stable: within a resource the keys stay in order.
-        entries.sort_by_key(|entry| selection.place_of(&entry.key));
+        entries.sort_by_key(|key| selection.place_of(key));
         if let Some(path) = &filters.sort_by {
             sort_by_path(&mut entries, path, question, filters)?;
         }
@@ -124,7 +126,7 @@ impl<'q, 'a> LiveObjects<'q, 'a> {
     }
 
     /// The records, in the order in which they are shown; selectors have to look into their objects.
-    pub fn entries(&self) -> &[KeyEntry<'a>] {
+    pub fn entries(&self) -> &LiveEntries<'a> {
         &self.entries
     }
 
@@ -299,8 +301,8 @@ impl<'q, 'a> LiveObjects<'q, 'a> {
             return notices;
         };
         let is_used = |prefix: &&[u8]| {
-            self.entries.iter().any(|entry| {
-                let rest = entry.key.strip_prefix(*prefix);
+            self.entries.keys().any(|key| {
+                let rest = key.strip_prefix(*prefix);
                 rest.is_some_and(|rest| rest.starts_with(b"/"))
             })
         };
@@ -321,7 +323,8 @@ impl<'q, 'a> LiveObjects<'q, 'a> {
     /// If a selector has no meaning, an address matches nothing, or nothing was printed: why. The latter two only
     /// unless that is to be ignored.
     pub fn finish(self, printed: bool, ignore_not_found: bool) -> Result<Answer, NoAnswer> {
-        self.question.note_unproved(self.at, &self.entries);
+        let entries = || self.entries.iter().collect();
+        self.question.note_unproved_if_compacted(self.at, entries);
         self.question.finish(Answer::Yes);
         if let Some(why) = self.failure.take() {
             return Err(why);
@@ -349,7 +352,7 @@ fn as_shown(record: &Record<'_>, mut value: ReadValue, managed_fields: bool) -> 
 /// Sorts by what a path finds, as kubectl does: numbers as numbers, texts by their bytes, and first the objects in
 /// which it finds nothing.
 fn sort_by_path(
-    entries: &mut [KeyEntry<'_>],
+    entries: &mut LiveEntries<'_>,
     path: &JsonPath,
     question: &Question<'_>,
     filters: &ObjectFilters,
@@ -360,11 +363,10 @@ fn sort_by_path(
     };
     let budget = Budget::for_typed();
     let mut failed = None;
-    entries.sort_by_cached_key(|entry| {
-        if failed.is_some() {
-            return SortKey::Absent;
-        }
-        let ReadValue::Object(object, _) = question.objects().read(&entry.record, options) else {
+    entries.sort_by_record(|entry| {
+        let entry = entry.filter(|_| failed.is_none());
+        let value = entry.map(|entry| question.objects().read(&entry.record, options));
+        let Some(ReadValue::Object(object, _)) = value else {
             return SortKey::Absent;
         };
         SortKey::find(path, &budget, &object).unwrap_or_else(|error| {

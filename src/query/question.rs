@@ -214,9 +214,18 @@ impl<'q> Question<'q> {
 
     /// The same for keys with the places of their records.
     pub fn note_unproved_of(&self, at: AtRevision, keys: &KeyPlaces<'_>) {
+        self.note_unproved_if_compacted(at, || keys.entries());
+    }
+
+    /// The same for records that are read again.
+    pub fn note_unproved_if_compacted<'e>(
+        &self,
+        at: AtRevision,
+        entries: impl FnOnce() -> Vec<KeyEntry<'e>>,
+    ) {
         // Above the compaction every record is proved.
         if at.0 < self.store.compact_revision() {
-            self.note_unproved(at, &keys.entries());
+            self.note_unproved(at, &entries());
         }
     }
 

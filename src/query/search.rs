@@ -12,7 +12,7 @@ use std::iter;
 use rayon::prelude::*;
 
 use crate::bbolt::Direction;
-use crate::etcd::{AtRevision, KeyEntry, Keyspace, Record};
+use crate::etcd::{AtRevision, KeyEntry, KeyPlaces, PlacedKeyspace, Record};
 use crate::parallel::read_all;
 
 use super::filters::Filter;
@@ -72,9 +72,9 @@ pub struct Search<'s, 'a> {
 }
 
 /// A live key, and what matches in it.
-pub struct LiveMatch<'m, 'a> {
+pub struct LiveMatch<'a> {
     /// The key with its record.
-    pub entry: &'m KeyEntry<'a>,
+    pub entry: KeyEntry<'a>,
     /// Whether the key matches.
     pub in_key: bool,
     /// The lines of its value that match.
@@ -107,32 +107,36 @@ impl<'a> Search<'_, 'a> {
     /// Those of `see`.
     pub fn live<E>(
         &self,
-        see: &mut dyn FnMut(&[LiveMatch<'_, 'a>]) -> Result<(), E>,
-    ) -> Result<Keyspace<'a>, E> {
+        see: &mut dyn FnMut(&[LiveMatch<'a>]) -> Result<(), E>,
+    ) -> Result<KeyPlaces<'a>, E> {
         let question = self.question;
-        let keyspace = Keyspace::at(question.store(), self.at, |key| (self.covers)(key));
+        let keyspace = PlacedKeyspace::at(question.store(), self.at, |key| (self.covers)(key));
+        let live = keyspace.live;
         let mut reader = Reader::new(&self.looker, question.objects());
-        let mut entries = self.candidates(&keyspace).into_iter().peekable();
-        while entries.peek().is_some() {
-            let batch = next_batch(&mut entries, SCATTERED_VALUES, |entry| {
-                entry.record.value.len()
+        let mut candidates = self.candidates(&live).into_iter().peekable();
+        while candidates.peek().is_some() {
+            let batch = next_batch(&mut candidates, SCATTERED_VALUES, |index| {
+                value_bytes(&live, *index)
             });
             let looker = &self.looker;
-            let seen = read_all(&batch, |entry| looker.look(&entry.record));
-            let matches: Vec<LiveMatch<'_, 'a>> = batch
-                .into_iter()
-                .zip(seen)
+            let seen = read_all(&batch, |index| {
+                let entry = live.entry(*index)?;
+                let seen = looker.look(&entry.record);
+                Some((entry, seen))
+            });
+            let seen = seen.into_iter().flatten();
+            let matches: Vec<LiveMatch<'a>> = seen
                 .map(|(entry, seen)| LiveMatch {
-                    entry,
                     in_key: seen.in_key,
                     found: reader.lines(&entry.record, seen.value),
+                    entry,
                 })
                 .collect();
             see(&matches)?;
             question.evidence().source().forget_resident();
         }
-        question.note_unproved(self.at, &keyspace.live);
-        Ok(keyspace)
+        question.note_unproved_of(self.at, &live);
+        Ok(live)
     }
 
     /// Searches all retained values; the lines of each key with their revisions, in key order.
@@ -160,29 +164,43 @@ impl<'a> Search<'_, 'a> {
         })
     }
 
-    /// The live values that may match, in key order. They are read in the order of the file: in key order most of the
-    /// time would go into reading pages again.
-    fn candidates<'k>(&self, keyspace: &'k Keyspace<'a>) -> Vec<&'k KeyEntry<'a>> {
-        let is_written =
-            |entry: &&KeyEntry<'_>| self.is_written(&entry.key, entry.record.revision.main);
-        let mut by_offset: Vec<&KeyEntry<'a>> = keyspace.live.iter().filter(is_written).collect();
+    /// The indexes of the live values that may match, in key order. They are read in the order of the file: in key order
+    /// most of the time would go into reading pages again.
+    fn candidates(&self, live: &KeyPlaces<'_>) -> Vec<usize> {
+        let is_written = |index: &usize| {
+            let newest = live.version(*index);
+            newest.is_some_and(|newest| self.is_written(live.key(*index), newest.revision.main))
+        };
         if !self.looker.matcher.has_filter() {
-            return by_offset;
+            return (0..live.len()).filter(is_written).collect();
         }
-        by_offset.sort_unstable_by_key(|entry| entry.record.offset);
+        let mut by_page = live.in_file_order();
+        by_page.retain(is_written);
         let mut candidates = Vec::new();
-        let mut entries = by_offset.into_iter().peekable();
-        while entries.peek().is_some() {
-            let batch = next_batch(&mut entries, BATCH_VALUES, |entry| entry.record.value.len());
+        let mut indexes = by_page.into_iter().peekable();
+        while indexes.peek().is_some() {
+            let batch = next_batch(&mut indexes, BATCH_VALUES, |index| {
+                value_bytes(live, *index)
+            });
             let looker = &self.looker;
-            let may_match = |entry: &&KeyEntry<'_>| looker.may_match(&entry.record);
-            let kept: Vec<_> = batch.into_par_iter().filter(may_match).collect();
+            let may_match = |index: &usize| {
+                let record = live.record(*index);
+                record.is_some_and(|record| looker.may_match(&record))
+            };
+            let kept: Vec<usize> = batch.into_par_iter().filter(may_match).collect();
             candidates.extend(kept);
             self.question.evidence().source().forget_resident();
         }
-        candidates.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        candidates.sort_unstable();
         candidates
     }
+}
+
+/// The length of the value of a key, in bytes.
+fn value_bytes(keys: &KeyPlaces<'_>, index: usize) -> usize {
+    let newest = keys.version(index);
+    let bytes = newest.map_or(0, |newest| newest.value_bytes);
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 /// The next items, as many as are looked at together.

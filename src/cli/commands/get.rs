@@ -23,8 +23,8 @@ use crate::cli::v2_store::{V2Output, print, refuse};
 use crate::cli::{Answer, Run, Verb, report};
 use crate::query::key_list::KeyFilters;
 use crate::query::live_objects::{
-    Budget, CustomColumns, FieldSelector, JsonPath, KeyEntry, LiveObjects, MAX_PRINTED_BYTES, Note,
-    ObjectFilters, Record, Release, Sink, object_from_key,
+    Budget, CustomColumns, FieldSelector, JsonPath, KeyEntry, LiveEntries, LiveObjects,
+    MAX_PRINTED_BYTES, Note, ObjectFilters, Record, Release, Sink, object_from_key,
 };
 use crate::query::objects::{DecryptError, Order, ReadValue};
 use crate::query::resolve::AtRevision;
@@ -477,7 +477,7 @@ impl Get<'_, '_> {
     fn write_list<S: Sink>(
         &self,
         sink: &mut S,
-        entries: &[KeyEntry<'_>],
+        entries: &LiveEntries<'_>,
         one: impl Fn(&mut S, &Record<'_>) -> (bool, bool),
     ) -> bool {
         if entries.is_empty() {
@@ -508,12 +508,12 @@ impl Get<'_, '_> {
     fn write_each<S: Sink>(
         &self,
         sink: &mut S,
-        entries: &[KeyEntry<'_>],
+        entries: &LiveEntries<'_>,
         one: &impl Fn(&mut S, &Record<'_>) -> (bool, bool),
     ) -> bool {
         let mut any = false;
-        for KeyEntry { record, .. } in entries {
-            let (is_written, has_failed) = one(sink, record);
+        for KeyEntry { record, .. } in entries.iter() {
+            let (is_written, has_failed) = one(sink, &record);
             any |= is_written;
             if has_failed {
                 break;
@@ -524,7 +524,7 @@ impl Get<'_, '_> {
 
     fn print_path(
         &self,
-        entries: &[KeyEntry<'_>],
+        entries: &LiveEntries<'_>,
         path: &JsonPath,
         as_json: bool,
         out: &mut Out,
@@ -559,20 +559,20 @@ impl Get<'_, '_> {
         }
     }
 
-    fn print_names(&self, entries: &[KeyEntry<'_>], out: &mut Out) -> Result<bool, Failure> {
+    fn print_names(&self, entries: &LiveEntries<'_>, out: &mut Out) -> Result<bool, Failure> {
         let catalog = self.live.catalog();
         let mut any = false;
-        for KeyEntry { key, record } in entries {
-            if self.live.has_selectors() && self.read(record).is_none() {
+        for KeyEntry { key, record } in entries.iter() {
+            if self.live.has_selectors() && self.read(&record).is_none() {
                 continue;
             }
             any = true;
-            match catalog.locate(key) {
+            match catalog.locate(&key) {
                 Some(location) => {
                     write!(out, "{}/", location.resource.singular_with_group())?;
                     out.write_all(location.name)?;
                 }
-                None => out.write_all(key)?,
+                None => out.write_all(&key)?,
             }
             out.write_all(b"\n")?;
         }
@@ -581,7 +581,7 @@ impl Get<'_, '_> {
 
     fn print_columns(
         &self,
-        entries: &[KeyEntry<'_>],
+        entries: &LiveEntries<'_>,
         columns: &CustomColumns,
         out: &mut Out,
     ) -> Result<bool, Failure> {
@@ -611,7 +611,7 @@ impl Get<'_, '_> {
 
     fn print_table(
         &self,
-        entries: &[KeyEntry<'_>],
+        entries: &LiveEntries<'_>,
         wide: bool,
         out: &mut Out,
     ) -> Result<bool, Failure> {
@@ -628,7 +628,8 @@ impl Get<'_, '_> {
             clock,
         };
         let read = |record: &Record<'_>| self.read(record);
-        let printed = table::print(entries, self.live.selection(), catalog, beside, read, out)?;
+        let entries: Vec<KeyEntry<'_>> = entries.iter().collect();
+        let printed = table::print(&entries, self.live.selection(), catalog, beside, read, out)?;
         if printed.has_ages && !self.args.no_headers {
             report::notices(&[Notice::AgesAsOf(clock.now)], self.run.invocation);
         }

@@ -228,7 +228,7 @@ impl Grep<'_, '_> {
     fn live(&self, out: &mut Out) -> Result<Answer, Failure> {
         let question = self.search.question;
         let mut printer = Printer::new(self.args, question, out);
-        let keyspace = self.search.live(&mut |batch| {
+        let live = self.search.live(&mut |batch| {
             let before = printer.printed;
             for found in batch {
                 printer.matches(found)?;
@@ -240,8 +240,8 @@ impl Grep<'_, '_> {
             Ok::<(), Failure>(())
         })?;
         let found = printer.finish()?;
-        self.conclude(found, keyspace.live.is_empty(), |address| {
-            keyspace.live.iter().any(|entry| address.covers(&entry.key))
+        self.conclude(found, live.is_empty(), |address| {
+            live.keys().any(|key| address.covers(key))
         })
     }
 
@@ -308,7 +308,7 @@ impl<'o, 'a> Printer<'o, 'a> {
         }
     }
 
-    fn matches(&mut self, live: &LiveMatch<'_, '_>) -> Result<(), Failure> {
+    fn matches(&mut self, live: &LiveMatch<'_>) -> Result<(), Failure> {
         let LiveMatch {
             entry,
             in_key,

@@ -12,12 +12,6 @@ use crate::k8s::sink::{Order, Sink};
 
 use super::{KeyEntry, LiveObjects};
 
-/// Objects are written in batches of this size: enough work for all cores, and little memory.
-const BATCH_BYTES: usize = 4 << 20;
-
-/// The most objects in a batch. Reading each of them makes some pages around it resident.
-const BATCH_OBJECTS: usize = 512;
-
 /// How an object is written.
 pub struct Writing<'w, S> {
     /// The order of its fields.
@@ -32,24 +26,6 @@ pub struct Writing<'w, S> {
 
 /// An object that was written to a sink, with what the reader of it should know.
 pub type Written<S> = (S, Vec<Note>);
-
-/// Cuts records into batches for [`LiveObjects::write_batch`].
-pub fn batches<'e, 'a>(
-    mut entries: &'e [KeyEntry<'a>],
-) -> impl Iterator<Item = &'e [KeyEntry<'a>]> {
-    std::iter::from_fn(move || {
-        let mut bytes = 0_usize;
-        let fits = |entry: &&KeyEntry<'_>| {
-            let before = bytes;
-            bytes = bytes.saturating_add(entry.record.value.len());
-            before < BATCH_BYTES
-        };
-        let count = entries.iter().take(BATCH_OBJECTS).take_while(fits).count();
-        let (batch, rest) = entries.split_at_checked(count)?;
-        entries = rest;
-        (!batch.is_empty()).then_some(batch)
-    })
-}
 
 impl LiveObjects<'_, '_> {
     /// Writes the objects of a batch, in its order. None for a record that has to be written alone: a selector has to

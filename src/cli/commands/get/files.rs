@@ -60,12 +60,12 @@ impl Get<'_, '_> {
     ) -> Result<bool, Failure> {
         let mut export: Option<Export> = None;
         let catalog = self.live.catalog();
-        for KeyEntry { key, record } in self.live.entries() {
-            let Some(content) = self.content(record, format)? else {
+        for KeyEntry { key, record } in self.live.entries().iter() {
+            let Some(content) = self.content(&record, format)? else {
                 continue;
             };
             let resource;
-            let place = match catalog.locate(key) {
+            let place = match catalog.locate(&key) {
                 Some(location) => {
                     resource = location.resource.plural_with_group();
                     Place::Object {
@@ -75,7 +75,7 @@ impl Get<'_, '_> {
                         name: location.name,
                     }
                 }
-                None => Place::Key(key),
+                None => Place::Key(&key),
             };
             let export = match &mut export {
                 Some(export) => export,

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
-use crate::query::live_objects::{KeyEntry, Writing, batches};
+use crate::query::live_objects::{KeyEntry, LiveEntries, Writing};
 use crate::query::objects::Order;
 use crate::view::json::{JsonStyle, JsonWriter, write_value};
 
@@ -17,7 +17,7 @@ impl Get<'_, '_> {
     /// Prints each record as a line; whether there were any.
     pub(super) fn print_lines(
         &self,
-        entries: &[KeyEntry<'_>],
+        entries: &LiveEntries<'_>,
         out: &mut Out,
     ) -> Result<bool, Failure> {
         let writing = Writing {
@@ -27,8 +27,8 @@ impl Get<'_, '_> {
             tree: &|tree, sink| write_value(tree, ORDER, sink),
         };
         let mut any = false;
-        for batch in batches(entries) {
-            let written = self.live.write_batch(batch, &writing);
+        for batch in entries.batches() {
+            let written = self.live.write_batch(&batch, &writing);
             for (KeyEntry { record, .. }, written) in batch.iter().zip(written) {
                 let noted = match written {
                     Some((line, notes)) => {
