@@ -1,4 +1,4 @@
-//! The texts of many keys in one piece of memory: for each its bytes, and 8 more.
+//! The texts of many keys in one piece of memory: for each its bytes, and 4 more.
 //!
 //! The texts are copies, because comparing borrowed keys would touch pages all over the file. An allocation of its own
 //! for each key would need twice the memory.
@@ -11,27 +11,44 @@ use super::key_ids::to_usize;
 #[derive(Debug, Clone, Default)]
 pub struct KeyTexts {
     bytes: Vec<u8>,
-    /// Where each text ends in `bytes`.
-    ends: Vec<usize>,
+    /// Where each text ends in `bytes`: the lower 32 bits.
+    ends: Vec<u32>,
+    /// For each 4 GB of texts, the index of the first text that ends after them.
+    beyond: Vec<usize>,
 }
+
+/// One more than the highest number of 32 bits.
+const BEYOND: u64 = 1 << 32;
 
 impl KeyTexts {
     /// Adds a text.
     pub fn push(&mut self, text: &[u8]) {
         self.bytes.extend_from_slice(text);
-        self.ends.push(self.bytes.len());
+        let end = self.bytes.len() as u64;
+        while (self.beyond.len() as u64) < end / BEYOND {
+            self.beyond.push(self.ends.len());
+        }
+        self.ends
+            .push(u32::try_from(end % BEYOND).unwrap_or_default());
+    }
+
+    /// Where a text ends.
+    fn end(&self, index: usize) -> Option<usize> {
+        let low = u64::from(*self.ends.get(index)?);
+        let beyond = self.beyond.partition_point(|first| *first <= index) as u64;
+        usize::try_from(low.saturating_add(beyond.saturating_mul(BEYOND))).ok()
     }
 
     /// Number of texts.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.ends.len()
     }
 
     /// The text at an index; empty if there is none.
     pub fn get(&self, index: usize) -> &[u8] {
-        let start = index.checked_sub(1).and_then(|last| self.ends.get(last));
-        let start = start.copied().unwrap_or_default();
-        let end = self.ends.get(index).copied().unwrap_or_default();
+        let start = index.checked_sub(1).and_then(|last| self.end(last));
+        let start = start.unwrap_or_default();
+        let end = self.end(index).unwrap_or_default();
         self.bytes.get(start..end).unwrap_or_default()
     }
 
@@ -93,6 +110,25 @@ mod tests {
         assert_eq!(list.len(), 4);
         assert!(list.iter().eq(texts.iter().map(Vec::as_slice)));
         assert_eq!(list.get(4), b"");
+    }
+
+    #[test]
+    fn a_text_may_end_beyond_the_numbers_of_32_bits() {
+        let list = KeyTexts {
+            bytes: Vec::new(),
+            ends: vec![u32::MAX, 3, 4, 0, 7],
+            beyond: vec![1, 3, 3],
+        };
+        let ends = (0..5).filter_map(|index| list.end(index));
+        let ends: Vec<u64> = ends.map(|end| end as u64).collect();
+        let expected = [
+            BEYOND - 1,
+            BEYOND + 3,
+            BEYOND + 4,
+            3 * BEYOND,
+            3 * BEYOND + 7,
+        ];
+        assert_eq!(ends, expected);
     }
 
     #[test]

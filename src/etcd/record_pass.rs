@@ -104,7 +104,9 @@ impl RecordCounts {
         let ids = fold.keys.ids.clone();
         store.visit_records(
             |record| Some((*record, ids.of(record.key))),
-            |(record, id)| fold.add(&record, id, &mut |_| None),
+            |(record, id)| {
+                fold.add(&record, id, &mut |_| None);
+            },
         );
         fold.finish().0
     }
@@ -128,13 +130,14 @@ impl<'s, 'a, T> CountFold<'s, 'a, T> {
         }
     }
 
-    /// Adds the next record. One that contradicts the record of its key before it is reported.
+    /// Adds the next record, and returns the number of its key; none for a bump mark. One that contradicts the record of
+    /// its key before it is reported.
     fn add(
         &mut self,
         record: &Record<'a>,
         id: KeyId,
         see: &mut impl FnMut(&Record<'a>) -> Option<T>,
-    ) {
+    ) -> Option<usize> {
         let counts = &mut self.counts;
         counts.records = counts.records.saturating_add(1);
         counts.tombstones = counts
@@ -145,7 +148,7 @@ impl<'s, 'a, T> CountFold<'s, 'a, T> {
         self.completeness.add(record.revision);
         if record.is_bump_mark() {
             counts.bump_mark = true;
-            return;
+            return None;
         }
         let value = see(record);
         let newest = NewestRecord::from(record).into();
@@ -163,6 +166,7 @@ impl<'s, 'a, T> CountFold<'s, 'a, T> {
                 self.keys.newest.push(seen);
             }
         }
+        Some(number)
     }
 
     fn finish(self) -> (RecordCounts, SeenKeys<T>) {
@@ -244,8 +248,14 @@ impl HashFold {
         }
     }
 
-    fn add(&mut self, record: &HashedRecord, [key_bytes, value_bytes]: [usize; 2]) {
-        self.hash.add(record);
+    /// Adds the next record. `number` is that of its key; none for a bump mark.
+    fn add(
+        &mut self,
+        record: &HashedRecord,
+        [key_bytes, value_bytes]: [usize; 2],
+        number: Option<usize>,
+    ) {
+        self.hash.add(record, number);
         self.sums
             .add(record.part, key_bytes as u64, value_bytes as u64);
     }
@@ -302,13 +312,13 @@ impl<T: Send> RecordPass<T> {
         let walked = store.state().visit_records(
             |record, element| {
                 let id = ids.of(record.key);
-                let hashed = has_hashes.then(|| hashed(record, id, element));
+                let hashed = has_hashes.then(|| hashed(record, element));
                 Some((*record, id, hashed))
             },
             |(record, id, hashed)| {
-                fold.add(&record, id, &mut see);
+                let number = fold.add(&record, id, &mut see);
                 if let (Some(hash), Some((hashed, lengths))) = (&mut hash, hashed) {
-                    hash.add(&hashed, lengths);
+                    hash.add(&hashed, lengths, number);
                 }
             },
         );
@@ -324,7 +334,7 @@ impl<T: Send> RecordPass<T> {
 }
 
 /// A record with the hash of its element, and the lengths of the element's key and value.
-fn hashed(record: &Record<'_>, id: KeyId, element: &Element<'_>) -> (HashedRecord, [usize; 2]) {
-    let hashed = HashedRecord::new(record, id, element.key, element.value);
+fn hashed(record: &Record<'_>, element: &Element<'_>) -> (HashedRecord, [usize; 2]) {
+    let hashed = HashedRecord::new(record, element.key, element.value);
     (hashed, [element.key.len(), element.value.len()])
 }

@@ -51,24 +51,18 @@ pub struct Stored<'v> {
 #[derive(Debug)]
 pub struct StoredDigest(Box<[EntryDigest]>);
 
+/// The first entry of a writer.
 #[derive(Debug)]
 struct EntryDigest {
-    /// The hash of what identifies the writer.
-    writer: u64,
-    /// The hash of its time.
-    time: u64,
+    /// The hash of what identifies the writer, and of the time.
+    write: u64,
     /// The hash of the set of fields; 0 for none.
     fields: u64,
 }
 
-impl EntryDigest {
-    fn new(entry: &Entry<'_>) -> Self {
-        Self {
-            writer: hash_in_this_run(entry.identity()),
-            time: hash_in_this_run(entry.time),
-            fields: hash_of_fields(entry),
-        }
-    }
+/// The hash of what identifies the writer of an entry, and of its time.
+fn hash_of_write(entry: &Entry<'_>) -> u64 {
+    hash_in_this_run((entry.identity(), entry.time))
 }
 
 /// The hash of the set of fields of an entry; 0 for none.
@@ -88,8 +82,17 @@ impl<'v> Stored<'v> {
     /// What the next version is compared with.
     #[must_use]
     pub fn digest(&self) -> StoredDigest {
-        let entries = self.entries.iter();
-        StoredDigest(entries.map(EntryDigest::new).collect())
+        let entries = self.entries.iter().enumerate();
+        // A later entry of the same writer is never compared.
+        let first = entries.filter(|(place, entry)| {
+            let mut before = self.entries.iter().take(*place);
+            before.all(|before| before.identity() != entry.identity())
+        });
+        let digests = first.map(|(_, entry)| EntryDigest {
+            write: hash_of_write(entry),
+            fields: hash_of_fields(entry),
+        });
+        StoredDigest(digests.collect())
     }
 
     /// The managers that wrote this version after the one of a digest; without one, all. None if the values have to be
@@ -100,9 +103,8 @@ impl<'v> Stored<'v> {
             return self.writers_by(|_| Some(true));
         };
         self.writers_by(|entry| {
-            let writer = hash_in_this_run(entry.identity());
-            let known = before.iter().find(|known| known.writer == writer);
-            let known = known.filter(|known| known.time == hash_in_this_run(entry.time));
+            let write = hash_of_write(entry);
+            let known = before.iter().find(|known| known.write == write);
             match (known.map(|known| known.fields), entry.fields) {
                 (None, _) => Some(true),
                 (Some(0), fields) => Some(fields.is_some()),

@@ -5,9 +5,10 @@
 
 mod fights;
 
-use crate::arrange::Arrange as _;
+use std::collections::BTreeMap;
 
-use std::collections::{BTreeMap, HashMap};
+use crate::arrange::Arrange as _;
+use crate::compact_map::CompactMap;
 
 use super::event_list::EventList;
 use super::event_log::{Event, EventFilters, EventLog, EventType};
@@ -142,7 +143,36 @@ impl Churn {
 }
 
 /// Rows that are being counted.
-type Rows = HashMap<Group, ChurnRow>;
+#[derive(Default)]
+struct Rows {
+    rows: Vec<ChurnRow>,
+    /// The index of the row of each group.
+    indexes: CompactMap<Group, usize>,
+}
+
+impl Rows {
+    /// The row of a group; a new one if it has none.
+    fn row(&mut self, group: Group) -> Option<&mut ChurnRow> {
+        let index = match self.indexes.get(&group) {
+            Some(index) => *index,
+            None => {
+                let next = self.rows.len();
+                self.rows.push(ChurnRow::new(group.clone()));
+                self.indexes.insert(group, next);
+                next
+            }
+        };
+        self.rows.get_mut(index)
+    }
+
+    /// The rows with the most writes first, then by name.
+    fn sorted(self) -> Vec<ChurnRow> {
+        let Self { mut rows, indexes } = self;
+        drop(indexes);
+        rows.arrange_by(|a, b| (b.writes, &a.group).cmp(&(a.writes, &b.group)));
+        rows
+    }
+}
 
 /// The counts up to an event.
 struct Count<'q, 'a> {
@@ -168,13 +198,13 @@ impl<'q, 'a> Count<'q, 'a> {
         let grouping = |by| {
             // The depth is for prefixes, which are not counted here.
             let grouping = Grouping::new(by, 1, question.catalog(), keys());
-            (grouping, Rows::new())
+            (grouping, Rows::default())
         };
         Self {
             question,
             period: Period { revisions, times },
             total: ChurnRow::new(Group::Total),
-            managers: Rows::new(),
+            managers: Rows::default(),
             groupings: [SpaceBy::Resource, SpaceBy::Namespace, SpaceBy::Key].map(grouping),
             fights: Fights::default(),
             no_changes: BTreeMap::new(),
@@ -188,9 +218,9 @@ impl<'q, 'a> Count<'q, 'a> {
         let step = self.period.step_of(main, time);
         self.total.add(event, step, time);
         let add = |rows: &mut Rows, group: Group| {
-            let row = rows.entry(group.clone());
-            row.or_insert_with(|| ChurnRow::new(group))
-                .add(event, step, time);
+            if let Some(row) = rows.row(group) {
+                row.add(event, step, time);
+            }
         };
         for (grouping, rows) in &mut self.groupings {
             add(rows, grouping.group_of(event.record.key));
@@ -244,7 +274,7 @@ impl<'q, 'a> Count<'q, 'a> {
 
     /// The result, after the last event.
     fn finish(self) -> Churn {
-        let [resources, namespaces, keys] = self.groupings.map(|(_, rows)| sorted(rows));
+        let [resources, namespaces, keys] = self.groupings.map(|(_, rows)| rows.sorted());
         let catalog = self.question.catalog();
         let is_lease = |row: &&ChurnRow| {
             let Group::Key(key) = &row.group else {
@@ -260,7 +290,7 @@ impl<'q, 'a> Count<'q, 'a> {
         Churn {
             period: self.period,
             total: self.total,
-            managers: sorted(self.managers),
+            managers: self.managers.sorted(),
             resources,
             namespaces,
             keys,
@@ -269,13 +299,6 @@ impl<'q, 'a> Count<'q, 'a> {
             leases,
         }
     }
-}
-
-/// The rows with the most writes first, then by name.
-fn sorted(rows: Rows) -> Vec<ChurnRow> {
-    let mut rows: Vec<ChurnRow> = rows.into_values().collect();
-    rows.arrange_by(|a, b| (b.writes, &a.group).cmp(&(a.writes, &b.group)));
-    rows
 }
 
 impl Period {

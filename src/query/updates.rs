@@ -105,8 +105,9 @@ pub fn fields_of_each(
 ) -> Vec<Vec<FieldChange>> {
     let looker = Looker::new(comparison);
     let quick = read_all(changes, |changed| looker.fields(changed));
-    comparison.old.forget_read(changes.len());
-    comparison.new.forget_read(changes.len());
+    // Both may be of one file, and count apart.
+    comparison.old.forget_read(changes.len().saturating_mul(2));
+    comparison.new.forget_read(changes.len().saturating_mul(2));
     let changes = changes.iter().zip(quick);
     let each = changes.map(|(changed, quick)| match quick {
         Some(sealed) => comparison.masker.number_changes(sealed),

@@ -15,7 +15,7 @@
 //! old records. That is why one pass gives the hash at every revision: the old records are in a [`CrcTree`].
 
 use crate::bbolt::Direction;
-use crate::etcd::key_ids::{KeyId, KeyIds, KeyNumbers, to_u32, to_usize};
+use crate::etcd::key_ids::{KeyIds, KeyNumbers, to_u32, to_usize};
 use crate::etcd::record::Record;
 use crate::etcd::revision::{BucketKey, Revision};
 use crate::etcd::schema;
@@ -69,9 +69,10 @@ pub struct RunningHashKv {
     kept: Option<CrcTree>,
     /// All of `old` that a compacted store has: what is hashed if no key is live.
     all: CrcPart,
-    numbers: KeyNumbers,
-    /// Every key, by its number. Only filled if something was compacted.
+    /// Every key, by its number in the pass. Only filled if something was compacted.
     keys: Vec<KeyState>,
+    /// The state of the empty key, which only a bump mark has.
+    bump_mark: KeyState,
     /// How many of the keys are live.
     live_keys: usize,
     /// The records above the compaction.
@@ -83,20 +84,16 @@ pub struct RunningHashKv {
 pub struct HashedRecord {
     revision: Revision,
     tombstone: bool,
-    /// The id of its key.
-    key: KeyId,
     /// Its key and value as they are stored.
     pub part: CrcPart,
 }
 
 impl HashedRecord {
-    /// Hashes a record with its key and value as they are stored. `id` is that of the key of etcd, by the [`KeyIds`] of
-    /// the pass.
-    pub fn new(record: &Record<'_>, id: KeyId, key: &[u8], value: &[u8]) -> Self {
+    /// Hashes a record with its key and value as they are stored.
+    pub fn new(record: &Record<'_>, key: &[u8], value: &[u8]) -> Self {
         Self {
             revision: record.revision,
             tombstone: record.tombstone,
-            key: id,
             part: CrcPart::of_element(key, value),
         }
     }
@@ -117,15 +114,15 @@ impl RunningHashKv {
             old: Vec::new(),
             kept: None,
             all: CrcPart::EMPTY,
-            numbers: KeyNumbers::default(),
             keys: Vec::new(),
+            bump_mark: KeyState::Deleted,
             live_keys: 0,
             new: CrcPart::EMPTY,
         }
     }
 
-    /// Adds the next record.
-    pub fn add(&mut self, record: &HashedRecord) {
+    /// Adds the next record. `number` is that of its key in the pass; none for a bump mark.
+    pub fn add(&mut self, record: &HashedRecord, number: Option<usize>) {
         let part = record.part;
         let is_old = record.revision.main <= self.compacted;
         let mut state = match record.tombstone {
@@ -147,18 +144,20 @@ impl RunningHashKv {
             self.new = self.new.then(part);
         }
         if self.compacted > 0 {
-            self.follow_key(record.key, state);
+            self.follow_key(number, state);
         }
     }
 
     /// Notes the state of a key after a record. The record that the key had before is no longer kept.
-    fn follow_key(&mut self, key: KeyId, state: KeyState) {
-        let number = self.numbers.add(key);
-        if number == self.keys.len() {
+    fn follow_key(&mut self, number: Option<usize>, state: KeyState) {
+        if number == Some(self.keys.len()) {
             self.keys.push(KeyState::Deleted);
         }
-        let before = self.keys.get_mut(number);
-        let before = before.map_or(state, |before| std::mem::replace(before, state));
+        let known = match number {
+            Some(number) => self.keys.get_mut(number),
+            None => Some(&mut self.bump_mark),
+        };
+        let before = known.map_or(state, |known| std::mem::replace(known, state));
         self.live_keys = match (before, state) {
             (KeyState::Deleted, KeyState::Deleted) => self.live_keys,
             (KeyState::Deleted, _) => self.live_keys.saturating_add(1),
@@ -233,18 +232,20 @@ pub fn hash_kv_continued(
 ) -> u32 {
     let compacted = compacted.max(store.compact_revision());
     let mut hash = RunningHashKv::as_compacted(store, compacted);
-    let ids = KeyIds::default();
+    let (ids, mut numbers) = (KeyIds::default(), KeyNumbers::default());
     store.state().visit_records(
         |record, element| {
             let is_asked = record.revision.main <= at;
-            is_asked
-                .then(|| HashedRecord::new(record, ids.of(record.key), element.key, element.value))
+            is_asked.then(|| {
+                let hashed = HashedRecord::new(record, element.key, element.value);
+                (hashed, ids.of(record.key))
+            })
         },
-        |record| {
+        |(record, id)| {
             if record.revision.main > compacted {
                 hash.compact();
             }
-            hash.add(&record);
+            hash.add(&record, Some(numbers.add(id)));
         },
     );
     for next in added {
@@ -258,12 +259,12 @@ pub fn hash_kv_continued(
         if revision.main > compacted {
             hash.compact();
         }
-        hash.add(&HashedRecord {
+        let hashed = HashedRecord {
             revision,
             tombstone,
-            key: ids.of(content.key),
             part: CrcPart::of_element(&next.place.encode(), next.stored),
-        });
+        };
+        hash.add(&hashed, Some(numbers.add(ids.of(content.key))));
     }
     hash.compact();
     hash.hash()
@@ -285,16 +286,16 @@ pub fn hash_kv_by_revision<E>(
         compact_revision: (compacted > 0).then_some(compacted),
     };
     let mut hash = RunningHashKv::new(store);
-    let ids = KeyIds::default();
+    let (ids, mut numbers) = (KeyIds::default(), KeyNumbers::default());
     // The revision whose records are being added; 0 before the first one.
     let mut revision = compacted;
     let records = store
         .state()
         .chosen_records(Direction::Forward, |record, element| {
-            let id = ids.of(record.key);
-            Some(HashedRecord::new(record, id, element.key, element.value))
+            let hashed = HashedRecord::new(record, element.key, element.value);
+            Some((hashed, ids.of(record.key)))
         });
-    for record in records {
+    for (record, id) in records {
         let main = record.revision.main;
         if main > revision {
             if revision > 0 {
@@ -303,7 +304,7 @@ pub fn hash_kv_by_revision<E>(
             }
             revision = main;
         }
-        hash.add(&record);
+        hash.add(&record, Some(numbers.add(id)));
     }
     if revision > 0 {
         visit(at_revision(&hash, revision))?;

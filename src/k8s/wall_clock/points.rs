@@ -163,6 +163,8 @@ fn to_u32(index: usize) -> u32 {
 impl From<Points> for PointList {
     fn from(points: Points) -> Self {
         let mut packed = points.packed();
+        // Sorting needs memory too.
+        drop(points.stored);
         sort(&mut packed);
         Self {
             packed,

@@ -8,7 +8,7 @@ use crate::bbolt::Direction;
 use crate::bbolt::write::{Layout, Pairs, Plan, WriteError, WrittenFile};
 use crate::diag::Code;
 use crate::etcd::hash::{HashedRecord, RunningHashKv};
-use crate::etcd::key_ids::KeyIds;
+use crate::etcd::key_ids::{KeyIds, KeyNumbers};
 use crate::etcd::lease::lease_id;
 use crate::etcd::record::Record;
 use crate::etcd::succession::contradicts;
@@ -239,12 +239,12 @@ impl ReadBack {
         let mut tally = Tally::default();
         let mut keys = SurveyedKeys::default();
         let mut hash = RunningHashKv::new(store);
-        let ids = KeyIds::default();
+        let (ids, mut numbers) = (KeyIds::default(), KeyNumbers::default());
         let mut contradiction = None;
         for_each_record(store, |record, stored| {
             tally.add(stored.key, stored.value);
-            let id = ids.of(record.key);
-            hash.add(&HashedRecord::new(record, id, stored.key, stored.value));
+            let hashed = HashedRecord::new(record, stored.key, stored.value);
+            hash.add(&hashed, Some(numbers.add(ids.of(record.key))));
             if !record.is_bump_mark() {
                 let before = keys.follow(record);
                 let found = contradicts(before.as_ref(), record, compacted);
