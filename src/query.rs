@@ -75,6 +75,7 @@ pub mod transaction;
 pub mod unreadable;
 pub mod updates;
 pub mod v2_store;
+mod value_reader;
 pub mod verdict;
 pub mod verify;
 pub mod watch;

@@ -46,6 +46,10 @@ use std::time::SystemTime;
 /// has 268 million pages, and nobody reads so many lines. The count is exact all the same.
 const READ_ERRORS_LISTED: usize = 65_536;
 
+/// The longest part that [`Source::copy`] copies: for a longer one the map takes less time.
+#[cfg(unix)]
+const COPIED_BYTES: usize = 64 << 10;
+
 /// How the file differs from what it was at open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
@@ -345,6 +349,38 @@ impl Source {
         if let Some(OpenFile { map, .. }) = &self.opened {
             map.forget(0, map.bytes().len());
         }
+    }
+
+    /// The bytes of a part of [`Self::bytes`], read into a buffer by a system call. For parts all over a large file this
+    /// takes less time than the map: at the first look at a page the system maps the pages around it too, and unmaps
+    /// them later. A part that cannot be read in this way, or is long, is returned as it is in the map.
+    pub fn copy<'b>(&self, part: &'b [u8], buffer: &'b mut Vec<u8>) -> &'b [u8] {
+        match self.copy_to(part, buffer) {
+            Some(()) => buffer,
+            None => part,
+        }
+    }
+
+    /// As [`Self::copy`]. None if the map has to be read instead: the part is long or not of this map, a page of it was
+    /// replaced by zeros, or the system call fails.
+    #[cfg(unix)]
+    pub fn copy_to(&self, part: &[u8], buffer: &mut Vec<u8>) -> Option<()> {
+        use std::os::unix::fs::FileExt as _;
+        let opened = self.opened.as_ref()?;
+        let map = opened.map.bytes();
+        let offset = part.as_ptr().addr().checked_sub(map.as_ptr().addr())?;
+        let is_inside = offset.checked_add(part.len())? <= map.len();
+        let (offset, len) = (offset as u64, part.len() as u64);
+        let is_short = part.len() <= COPIED_BYTES;
+        (is_short && is_inside && !self.has_read_error(offset, len)).then_some(())?;
+        buffer.resize(part.len(), 0);
+        opened.file.read_exact_at(buffer, offset).ok()
+    }
+
+    /// There is no such system call on this system.
+    #[cfg(not(unix))]
+    pub fn copy_to(&self, _part: &[u8], _buffer: &mut Vec<u8>) -> Option<()> {
+        None
     }
 
     /// Tells the system that the file will be read from front to back.

@@ -9,7 +9,7 @@ use etcdive::k8s::managed_fields::{object_meta, writers};
 use etcdive::k8s::object::{is_object, is_secret_key, tree_of};
 use etcdive::k8s::redact::Masker;
 use etcdive::k8s::search::{Document, Matcher, Pattern};
-use etcdive::k8s::stored_diff::stored_diff;
+use etcdive::k8s::stored_diff::{secret_diff, stored_diff};
 use etcdive::k8s::stored_writers::{Stored, StoredWriter, decoded_writers, stored_writers};
 use etcdive::query::compare::Changed;
 use etcdive::query::event_log::{EventFilters, EventLog};
@@ -33,6 +33,7 @@ struct Compared {
     decoded: usize,
     diffs: usize,
     changes: usize,
+    secrets: usize,
 }
 
 /// The managers by the decoded trees; None if a tree is no object or its metadata has another form.
@@ -114,8 +115,36 @@ impl Compared {
         }
     }
 
+    /// The same for versions under the key of a Secret.
+    fn secrets(&mut self, old: &[u8], new: &[u8], what: &str) {
+        for (scope, reveal) in SCOPES.into_iter().zip([true, false, false, true]) {
+            let mut masker = Masker::new(reveal);
+            let trees = [old, new].map(|value| masker.tree_of(value, true));
+            let found = secret_diff(old, new, scope, reveal);
+            let [Ok(old), Ok(new)] = &trees else {
+                assert!(found.is_none(), "{what}: compared without trees");
+                continue;
+            };
+            let Some(found) = found else { continue };
+            let expected = masker.diff(old, new, scope, true);
+            let found = Masker::new(reveal).number_changes(found);
+            let rows = |changes: &[FieldChange]| -> Vec<String> {
+                changes.iter().map(FieldChange::to_json).collect()
+            };
+            assert_eq!(rows(&found), rows(&expected), "{what}: {scope:?}, {reveal}");
+            self.secrets += usize::from(!found.is_empty());
+        }
+    }
+
     /// Random edits of a value, compared with the value and with each other.
-    fn edits(&mut self, value: &[u8], random: &mut Random, count: usize, what: &str) {
+    fn edits(
+        &mut self,
+        value: &[u8],
+        random: &mut Random,
+        count: usize,
+        compare: fn(&mut Self, &[u8], &[u8], &str),
+        what: &str,
+    ) {
         let Some(body) = value.strip_prefix(b"k8s\0") else {
             return;
         };
@@ -123,9 +152,9 @@ impl Compared {
         for number in 0..count {
             let mut edited = b"k8s\0".to_vec();
             edited.extend(edit(body, random, 0));
-            self.versions(Some(value), &edited, &format!("{what}, edit {number}"));
-            self.versions(Some(&edited), value, &format!("{what}, edit {number} back"));
-            self.versions(Some(&last), &edited, &format!("{what}, edits to {number}"));
+            compare(self, value, &edited, &format!("{what}, edit {number}"));
+            compare(self, &edited, value, &format!("{what}, edit {number} back"));
+            compare(self, &last, &edited, &format!("{what}, edits to {number}"));
             last = edited;
         }
     }
@@ -219,14 +248,26 @@ fn versions_as_they_are_stored_differ_as_their_trees_do() {
             continue;
         };
         let store = Store::new(State::from_db(db));
-        let events = Events::read(&store, |key| !is_secret_key(key));
+        let events = Events::read(&store, |_| true);
         for event in events.iter().filter(|event| !event.record.tombstone) {
             let (record, old) = (event.record, event.previous_record());
             let what = format!("{name}, revision {}", record.revision);
             let old = old.map(|old| old.value);
-            compared.versions(old, record.value, &what);
-            if random.one_in(full_or(16, 64)) {
-                compared.edits(record.value, &mut random, 12, &what);
+            let (compare, edited): (fn(&mut _, &[u8], &[u8], &str), _) =
+                if is_secret_key(record.key) {
+                    if let Some(old) = old {
+                        compared.secrets(old, record.value, &what);
+                    }
+                    (Compared::secrets, random.one_in(full_or(2, 4)))
+                } else {
+                    compared.versions(old, record.value, &what);
+                    let compare = |compared: &mut Compared, old: &[u8], new: &[u8], what: &str| {
+                        compared.versions(Some(old), new, what);
+                    };
+                    (compare, random.one_in(full_or(16, 64)))
+                };
+            if edited {
+                compared.edits(record.value, &mut random, 12, compare, &what);
             }
         }
     }
@@ -237,6 +278,7 @@ fn versions_as_they_are_stored_differ_as_their_trees_do() {
     assert!(compared.decoded > 1000, "{compared:?}");
     assert!(compared.diffs > 1000, "{compared:?}");
     assert!(compared.changes > 1000, "{compared:?}");
+    assert!(compared.secrets > 100, "{compared:?}");
 }
 
 #[test]
@@ -263,7 +305,8 @@ fn many_events_have_the_managers_and_the_changes_that_each_of_them_has() {
                 assert_eq!(managers_of_each(&batch, objects), expected);
                 assert_eq!(history.managers_of_each(first, &batch, objects), expected);
                 let changes: Vec<_> = batch.iter().map(Changed::from_event).collect();
-                let fields = fields_of_each(&changes, &mut many);
+                let all: Vec<&Changed<'_>> = changes.iter().collect();
+                let fields = fields_of_each(&all, &mut many);
                 for (changed, fields) in changes.iter().zip(fields) {
                     assert_eq!(fields, one.fields(changed));
                 }

@@ -80,13 +80,33 @@ impl<'a> Pages<'a> {
             Span::new(tail, self.offset_of(pgid), self.order),
             false,
         )?;
+        let run = self.run_in(tail, &header);
+        Some(header.with_run(Span::new(run, self.offset_of(pgid), self.order)))
+    }
+
+    /// As [`Self::unchecked`], from a copy. `copy` copies a part of the image to the buffer, or returns none.
+    pub fn copied<'b>(
+        &self,
+        pgid: Pgid,
+        copy: &dyn Fn(&[u8], &mut Vec<u8>) -> Option<()>,
+        buffer: &'b mut Vec<u8>,
+    ) -> Option<Page<'b>> {
+        let tail = self.image.get(self.start_of(pgid)?..)?;
+        let offset = self.offset_of(pgid);
+        copy(tail.get(..HEADER_BYTES)?, buffer)?;
+        let header = Page::parse(pgid, Span::new(buffer, offset, self.order), false)?;
+        copy(self.run_in(tail, &header), buffer)?;
+        Page::parse(pgid, Span::new(buffer, offset, self.order), false)
+    }
+
+    /// The run of a page at the start of `tail`, as long as its header states and the file allows.
+    fn run_in<'t>(&self, tail: &'t [u8], header: &Page<'_>) -> &'t [u8] {
         let run_bytes = usize::try_from(header.overflow)
             .ok()
             .and_then(|overflow| overflow.checked_add(1))
             .and_then(|pages| pages.checked_mul(self.page_size))
             .unwrap_or(usize::MAX);
-        let run = tail.get(..run_bytes).unwrap_or(tail);
-        Some(header.with_run(Span::new(run, self.offset_of(pgid), self.order)))
+        tail.get(..run_bytes).unwrap_or(tail)
     }
 
     /// The page at a position with a run of `pages` pages; none if the file ends before that.

@@ -5,6 +5,7 @@
 //! the write-ahead log) is kept as it is.
 
 use crate::bbolt::{Page, Pages, Pgid};
+use crate::source::Source;
 
 use super::record::{Origin, Record};
 use super::revision::Revision;
@@ -139,11 +140,27 @@ impl<'a> RecordReader<'a> {
 
     /// The record at a place. None if another program has changed the file since.
     fn read(&self, place: Place) -> Option<Record<'a>> {
-        let page = self.page(place.page.into())?;
-        let element = page.leaf_element(place.element.into()).ok()?;
-        let (record, _) = Record::parse(&page, &element).ok()?;
-        Some(record)
+        record_in(&self.page(place.page.into())?, place)
     }
+
+    /// As [`Self::read`], from a copy of its page.
+    fn copy<'b>(
+        &self,
+        place: Place,
+        source: &Source,
+        buffer: &'b mut Vec<u8>,
+    ) -> Option<Record<'b>> {
+        let copy = |part: &[u8], buffer: &mut Vec<u8>| source.copy_to(part, buffer);
+        let page = self.0.copied(Pgid(place.page.into()), &copy, buffer)?;
+        record_in(&page, place)
+    }
+}
+
+/// The record at a place, of its page.
+fn record_in<'p>(page: &Page<'p>, place: Place) -> Option<Record<'p>> {
+    let element = page.leaf_element(place.element.into()).ok()?;
+    let (record, _) = Record::parse(page, &element).ok()?;
+    Some(record)
 }
 
 /// A list of records.
@@ -338,6 +355,19 @@ impl<'a> PlacedRecord<'a> {
         match self.record {
             Stored::Here(record) => Some(record),
             Stored::At(reader, place) => reader.read(place),
+        }
+    }
+
+    /// As [`Self::record`], copied to a buffer: see [`Source::copy`].
+    pub fn copy<'b>(&self, source: &Source, buffer: &'b mut Vec<u8>) -> Option<Record<'b>>
+    where
+        'a: 'b,
+    {
+        match self.record {
+            Stored::At(reader, place) => reader
+                .copy(place, source, buffer)
+                .or_else(|| reader.read(place)),
+            Stored::Here(record) => Some(record),
         }
     }
 }

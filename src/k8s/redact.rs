@@ -568,6 +568,22 @@ fn set_aside_malformed_entries(stored: &[u8], tree: &mut Value) {
     }
 }
 
+/// Whether a part of the object of a stored Secret is its `data` alone, well-formed, with its type.
+pub(super) fn is_data_alone(stored: &[u8], part: &Value) -> bool {
+    let mut part = tree::copy(part);
+    set_aside_malformed_entries(stored, &mut part);
+    let Value::Object(map) = &part else {
+        return false;
+    };
+    let is_usual = |(key, value): (&String, &Value)| match (key.as_str(), value) {
+        ("kind" | "apiVersion", _) => true,
+        ("metadata", Value::Object(metadata)) => metadata.is_empty(),
+        ("data", Value::Object(entries)) => entries.values().all(Value::is_string),
+        _ => false,
+    };
+    is_secret(map) && map.iter().all(is_usual)
+}
+
 /// Moves parts of a stored Secret under [`MALFORMED`] if damage may have mixed them with other parts.
 ///
 /// Protobuf: API servers write the metadata once. If a tag is damaged, an entry of `data` may become a second metadata:

@@ -2,10 +2,12 @@
 //!
 //! Most updates change a field or two. Fields that are the same bytes in both versions are not decoded.
 
+use serde_json::Value;
+
 use super::decode::differing;
 use super::diff::{FieldChange, Scope, diff};
 use super::object::{is_object, tree_of};
-use super::redact::{Masker, SealedChanges, has_sealed_text};
+use super::redact::{Masker, SealedChanges, has_sealed_text, is_data_alone};
 
 /// The changes from one decrypted value to another, as [`Masker::diff`] returns them for the decoded objects. The key
 /// of the values must not be that of a Secret. None if the values have to be decoded: they are no objects in protobuf
@@ -45,10 +47,23 @@ pub fn decoded_diff(
 #[must_use]
 pub fn secret_diff(old: &[u8], new: &[u8], scope: Scope, reveal: bool) -> Option<SealedChanges> {
     let masker = Masker::new(reveal);
-    let tree = |value| masker.tree_of(value, true).ok();
-    let (old, new) = (tree(old)?, tree(new)?);
+    let differing = differing(old, new, scope);
+    let (old, new) = match differing.and_then(|trees| data_alone((old, new), trees)) {
+        Some(trees) => trees,
+        None => {
+            let tree = |value| masker.tree_of(value, true).ok();
+            (tree(old)?, tree(new)?)
+        }
+    };
     let is_one = is_object(&old) || is_object(&new);
     is_one.then(|| masker.diff_sealed(&old, &new, scope, true))
+}
+
+/// The parts of two versions of a Secret that differ, if these are entries of `data` alone. How other fields are masked
+/// depends on the whole object.
+fn data_alone(stored: (&[u8], &[u8]), (old, new): (Value, Value)) -> Option<(Value, Value)> {
+    let is_data_alone = is_data_alone(stored.0, &old) && is_data_alone(stored.1, &new);
+    is_data_alone.then_some((old, new))
 }
 
 #[cfg(test)]

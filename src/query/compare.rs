@@ -1,5 +1,6 @@
 //! What changed between two states of keys: which keys, and which fields of their objects, secrets masked.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use serde_json::Value;
@@ -86,10 +87,11 @@ pub struct ObjectChange<'a> {
 }
 
 /// A key that is not the same in two states.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Changed<'a> {
-    /// The key: of a deletion whose put is not retained there is no record.
-    key: &'a [u8],
+    /// The key: of a deletion whose put is not retained there is no record. It is not that of the record in a comparison
+    /// of two states, so that the file is not read in the order of keys.
+    key: Cow<'a, [u8]>,
     /// What happened to it.
     pub change: Change,
     /// Its record before.
@@ -125,20 +127,25 @@ pub fn changed_keys<'a>(
         changed.filter(|(place, pair)| others.next_if_eq(place).is_some() || is_written(*pair));
     let page_and_index = |(index, version): Version<'a>| (version.page(), index);
     let changed = changed.map(|(_, (a, b))| (a.map(page_and_index), b.map(page_and_index)));
-    let (old, new): (Vec<_>, Vec<_>) = changed.unzip();
-    let old = records_of(&before.live, &old, forget);
-    let new = records_of(&after.live, &new, forget);
-    let changes = old.into_iter().zip(new).map(|(old, new)| {
+    let (old_places, new_places): (Vec<_>, Vec<_>) = changed.unzip();
+    let old = records_of(&before.live, &old_places, forget);
+    let new = records_of(&after.live, &new_places, forget);
+    let keys = old_places.iter().zip(&new_places);
+    let keys = keys.map(|places| match places {
+        (_, Some((_, index))) => after.live.key(*index),
+        (Some((_, index)), None) => before.live.key(*index),
+        (None, None) => &[],
+    });
+    let changes = keys.zip(old.into_iter().zip(new)).map(|(key, (old, new))| {
         let change = match (&old, &new) {
             (Some(a), Some(b)) if a.create_revision != b.create_revision => Change::Recreated,
             (Some(_), Some(_)) => Change::Changed,
             (None, _) => Change::Created,
             (Some(_), None) => Change::Deleted,
         };
-        let key = new.or(old).map_or(&[][..], |record| record.key);
         let deletion = after.deleted.find(key);
         Changed {
-            key,
+            key: Cow::Owned(key.to_vec()),
             change,
             old,
             new,
@@ -451,7 +458,7 @@ impl<'a> Changed<'a> {
     pub fn from_event(event: &Event<'a>) -> Self {
         let is_deletion = event.event_type == EventType::Delete;
         Self {
-            key: event.record.key,
+            key: Cow::Borrowed(event.record.key),
             change: match event.event_type {
                 EventType::Create => Change::Created,
                 EventType::Update => Change::Changed,
@@ -467,7 +474,7 @@ impl<'a> Changed<'a> {
 impl Changed<'_> {
     /// Its key.
     pub fn key(&self) -> &[u8] {
-        self.key
+        &self.key
     }
 
     /// Whether it is there before and after.

@@ -19,6 +19,7 @@ use crate::source::Source;
 
 use super::evidence::Evidence;
 use super::notice::{Encrypted, Notice, Notices};
+use super::value_reader::ValueReader;
 
 pub use crate::k8s::encrypt::DecryptError;
 
@@ -91,6 +92,12 @@ impl<'r> Objects<'r> {
             self.note_closed(record, error);
         }
         opened
+    }
+
+    /// Reads values from any thread.
+    pub(super) fn values(&self) -> ValueReader<'r> {
+        let (keyring, source) = (self.keyring, self.source);
+        ValueReader { keyring, source }
     }
 
     /// The keys of encrypted values.

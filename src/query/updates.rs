@@ -4,11 +4,8 @@
 //! in values as they are stored. What has to be done in order (a value that cannot be read is reported, masks are
 //! numbered as they are printed) is done after that, one event after the other, for the events that need it.
 
-use std::borrow::Cow;
-
 use crate::etcd::{Event, EventType, Record};
 use crate::k8s::diff::{FieldChange, Scope};
-use crate::k8s::encrypt::Keyring;
 use crate::k8s::object::is_secret_key;
 use crate::k8s::redact::SealedChanges;
 use crate::k8s::stored_diff::{decoded_diff, secret_diff, stored_diff};
@@ -18,6 +15,7 @@ use crate::parallel::read_all;
 use super::compare::{Changed, Comparison};
 use super::manager_text::manager_text;
 use super::objects::Objects;
+use super::value_reader::ValueReader;
 use super::writers::{each_once, managers_of};
 
 /// How many events are looked at together: enough work for all cores, and little memory.
@@ -25,21 +23,31 @@ pub const BATCH: usize = 512;
 
 /// The managers of each event, as [`managers_of`] returns them. Callers pass [`BATCH`] events at a time.
 pub fn managers_of_each(events: &[Event<'_>], objects: &Objects<'_>) -> Vec<Vec<String>> {
-    let keyring = objects.keyring();
-    let quick = read_all(events, |event| managers(event, keyring));
+    let reader = objects.values();
+    let quick = read_all(events, |event| {
+        let mut buffer = Vec::new();
+        managers(event, reader.previous(event, &mut buffer), reader)
+    });
     objects.forget_read(events.len().saturating_mul(2));
     let events = events.iter().zip(quick);
     let each = events.map(|(event, quick)| quick.unwrap_or_else(|| managers_of(event, objects)));
     each.collect()
 }
 
-/// The managers of an event. None if that has to be found out in order.
-fn managers(event: &Event<'_>, keyring: &Keyring) -> Option<Vec<String>> {
+/// The managers of an event, with the record before it. None if that has to be found out in order.
+fn managers(
+    event: &Event<'_>,
+    previous: Option<Record<'_>>,
+    reader: ValueReader<'_>,
+) -> Option<Vec<String>> {
     if let (EventType::Delete, _) | (EventType::Update, None) = (event.event_type, event.previous) {
         return Some(Vec::new());
     }
-    let old = event.previous_record();
-    let (new, old) = opened(&event.record, old.as_ref(), keyring)?;
+    let new = reader.decrypt(&event.record).ok()?;
+    let old = match previous {
+        Some(old) => Some(reader.decrypt(&old).ok()?),
+        None => None,
+    };
     let old = old.as_deref();
     let writers = stored_writers(old, &new).or_else(|| decoded_writers(old, &new))?;
     let names = writers.iter().map(|writer| {
@@ -47,19 +55,6 @@ fn managers(event: &Event<'_>, keyring: &Keyring) -> Option<Vec<String>> {
         manager_text(event.record.key, manager, subresource)
     });
     Some(each_once(names))
-}
-
-/// The decrypted values of a record and of the one before it, if there is one.
-type Values<'v> = (Cow<'v, [u8]>, Option<Cow<'v, [u8]>>);
-
-/// The decrypted values of a record and of the one before it. None if a value is still encrypted.
-fn opened<'v>(new: &Record<'v>, old: Option<&Record<'v>>, keyring: &Keyring) -> Option<Values<'v>> {
-    let open = |record: &Record<'v>| keyring.decrypt(record.key, record.value).ok();
-    let old = match old {
-        Some(old) => Some(open(old)?),
-        None => None,
-    };
-    Some((open(new)?, old))
 }
 
 /// An update: who wrote it, and what it changed.
@@ -77,8 +72,11 @@ pub fn updates(events: &[Event<'_>], comparison: &mut Comparison<'_>) -> Vec<Upd
     let objects = comparison.new;
     let looker = Looker::new(comparison);
     let quick = read_all(events, |event| {
-        let fields = is_update(event).then(|| looker.fields(&Changed::from_event(event)));
-        (managers(event, looker.new), fields.flatten())
+        let mut buffer = Vec::new();
+        let previous = looker.new.previous(event, &mut buffer);
+        let update = previous.filter(|_| is_update(event));
+        let fields = update.and_then(|old| looker.fields_of_event(event, &old));
+        (managers(event, previous, looker.new), fields)
     });
     objects.forget_read(events.len().saturating_mul(2));
     let mut updates = Vec::with_capacity(events.len());
@@ -100,7 +98,7 @@ fn is_update(event: &Event<'_>) -> bool {
 
 /// The changed fields of each change, as [`Comparison::fields`] returns them. Callers pass [`BATCH`] changes at a time.
 pub fn fields_of_each(
-    changes: &[Changed<'_>],
+    changes: &[&Changed<'_>],
     comparison: &mut Comparison<'_>,
 ) -> Vec<Vec<FieldChange>> {
     let looker = Looker::new(comparison);
@@ -118,8 +116,8 @@ pub fn fields_of_each(
 
 /// Looks into the objects of changes, from any thread.
 struct Looker<'k> {
-    old: &'k Keyring,
-    new: &'k Keyring,
+    old: ValueReader<'k>,
+    new: ValueReader<'k>,
     scope: Scope,
     reveal: bool,
 }
@@ -127,8 +125,8 @@ struct Looker<'k> {
 impl<'k> Looker<'k> {
     fn new(comparison: &Comparison<'k>) -> Self {
         Self {
-            old: comparison.old.keyring(),
-            new: comparison.new.keyring(),
+            old: comparison.old.values(),
+            new: comparison.new.values(),
             scope: comparison.scope,
             reveal: comparison.masker.reveals(),
         }
@@ -137,14 +135,28 @@ impl<'k> Looker<'k> {
     /// The changed fields of an object that is in both states. None if they have to be found out in order.
     fn fields(&self, changed: &Changed<'_>) -> Option<SealedChanges> {
         let (old, new) = (changed.old?, changed.new?);
-        let old = self.old.decrypt(old.key, old.value).ok()?;
-        let new = self.new.decrypt(new.key, new.value).ok()?;
+        let mut buffers = (Vec::new(), Vec::new());
+        let old = self.old.copy(&old, &mut buffers.0);
+        let new = self.new.copy(&new, &mut buffers.1);
+        let (old, new) = (self.old.decrypt(&old).ok()?, self.new.decrypt(&new).ok()?);
+        self.changes(changed.key(), &old, &new)
+    }
+
+    /// As [`Self::fields`], of an update of a record.
+    fn fields_of_event(&self, event: &Event<'_>, old: &Record<'_>) -> Option<SealedChanges> {
+        let old = self.new.decrypt(old).ok()?;
+        let new = self.new.decrypt(&event.record).ok()?;
+        self.changes(event.record.key, &old, &new)
+    }
+
+    /// The changes from one decrypted value to another.
+    fn changes(&self, key: &[u8], old: &[u8], new: &[u8]) -> Option<SealedChanges> {
         let (scope, reveal) = (self.scope, self.reveal);
-        if is_secret_key(changed.key()) {
-            return secret_diff(&old, &new, scope, reveal);
+        if is_secret_key(key) {
+            return secret_diff(old, new, scope, reveal);
         }
-        let fields = stored_diff(&old, &new, scope, reveal);
-        let fields = fields.or_else(|| decoded_diff(&old, &new, scope, reveal));
+        let fields = stored_diff(old, new, scope, reveal);
+        let fields = fields.or_else(|| decoded_diff(old, new, scope, reveal));
         fields.map(SealedChanges::without_secrets)
     }
 }

@@ -337,7 +337,8 @@ impl Args {
         if self.stat {
             let mut rows: Vec<StatRow> = Vec::with_capacity(changes.len());
             for batch in changes.chunks(BATCH) {
-                let each = fields_of_each(batch, comparison);
+                let all: Vec<&Changed<'_>> = batch.iter().collect();
+                let each = fields_of_each(&all, comparison);
                 rows.extend(batch.iter().zip(each).map(|(changed, fields)| {
                     StatRow::new(changed.change, &key_text(changed.key()), &fields)
                 }));
@@ -355,7 +356,7 @@ impl Args {
             // An object that was created or deleted has only a line of its own, without its fields.
             let is_shown =
                 |changed: &&Changed<'_>| self.output != Output::Fields || changed.is_in_both();
-            let shown: Vec<Changed<'_>> = batch.iter().filter(is_shown).copied().collect();
+            let shown: Vec<&Changed<'_>> = batch.iter().filter(is_shown).collect();
             let mut each = fields_of_each(&shown, comparison).into_iter();
             for changed in batch {
                 let fields = Some(changed).filter(is_shown).and_then(|_| each.next());

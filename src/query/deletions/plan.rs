@@ -203,12 +203,13 @@ pub fn plan<'a>(
         |item: &&mut Item<'_>| !item.is_made_again || request.earlier == EarlierLives::Read;
     let mut read: Vec<&mut Item<'a>> = plan.items.iter_mut().filter(is_read).collect();
     for batch in read.chunks_mut(BATCH) {
-        let keyring = objects.keyring();
+        let reader = objects.values();
         // On all cores, without findings. What fails here is read again below, one by one and in order, so that findings
         // are reported in the same order in every run.
         let quick = read_all(batch, |item| {
-            let record = item.newest();
-            let value = keyring.decrypt(record.key, record.value).ok()?;
+            let (record, mut buffer) = (item.newest(), Vec::new());
+            let record = reader.copy(&record, &mut buffer);
+            let value = reader.decrypt(&record).ok()?;
             let (tree, notes) = tree_with(&value, Order::Declared).ok()?;
             let facts = is_object(&tree).then(|| facts(&item.key, &tree, catalog, history));
             Some(facts.map(|facts| (facts, notes)))

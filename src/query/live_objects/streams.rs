@@ -4,12 +4,12 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use crate::k8s::decode::{Decoder, Note, Options};
-use crate::k8s::encrypt::Keyring;
 use crate::k8s::envelope::PROTOBUF_MAGIC;
 use crate::k8s::object::{as_kubectl_shows, is_object, tree_with};
 use crate::k8s::shown::ShownSink;
 use crate::k8s::sink::{Order, Sink};
 
+use super::super::value_reader::ValueReader;
 use super::{KeyEntry, LiveObjects};
 
 /// How an object is written.
@@ -40,13 +40,15 @@ impl LiveObjects<'_, '_> {
         }
         let objects = self.question.objects();
         let writer = Writer {
-            keyring: objects.keyring(),
+            reader: objects.values(),
             as_served: self.filters.as_served,
             writing,
         };
         let written = batch
             .par_iter()
-            .map_init(Decoder::new, |decoder, entry| writer.write(entry, decoder));
+            .map_init(Default::default, |(decoder, buffer), entry| {
+                writer.write(entry, decoder, buffer)
+            });
         let written = written.collect();
         objects.forget_read(batch.len());
         written
@@ -55,15 +57,21 @@ impl LiveObjects<'_, '_> {
 
 /// Writes objects, from any thread.
 struct Writer<'w, S> {
-    keyring: &'w Keyring,
+    reader: ValueReader<'w>,
     as_served: bool,
     writing: &'w Writing<'w, S>,
 }
 
 impl<S: Sink> Writer<'_, S> {
-    fn write(&self, entry: &KeyEntry<'_>, decoder: &mut Decoder) -> Option<Written<S>> {
-        let (record, writing) = (&entry.record, self.writing);
-        let value = self.keyring.decrypt(record.key, record.value).ok()?;
+    fn write(
+        &self,
+        entry: &KeyEntry<'_>,
+        decoder: &mut Decoder,
+        buffer: &mut Vec<u8>,
+    ) -> Option<Written<S>> {
+        // Keys are in another order than their records in the file.
+        let (record, writing) = (self.reader.copy(&entry.record, buffer), self.writing);
+        let value = self.reader.decrypt(&record).ok()?;
         let mut sink = (writing.sink)(value.len());
         if !value.starts_with(PROTOBUF_MAGIC) {
             let (mut tree, notes) = tree_with(&value, self.options(Order::Declared)).ok()?;

@@ -1,11 +1,14 @@
 //! Decodes two versions of an object side by side, and leaves out the fields that both have in the same bytes.
 //!
 //! A comparison of the two results finds what a comparison of the whole objects finds: in a map, a member that is equal
-//! in both is no difference, and members do not depend on each other. A list is left out if all of it is the same
-//! bytes; otherwise it is decoded as a whole, because its items are matched by their members.
+//! in both is no difference, and members do not depend on each other. That holds for the fields of a message and for the
+//! entries of a map field. A list is left out if all of it is the same bytes; otherwise it is decoded as a whole, because
+//! its items are matched by their members.
 //!
 //! Example: of two versions of a Lease that differ in `spec.renewTime`, both results are
 //! `{kind, apiVersion, spec: {renewTime}}`.
+
+use std::cmp::Ordering;
 
 use serde_json::Value;
 
@@ -18,6 +21,7 @@ use crate::k8s::tree::TreeSink;
 
 use super::super::{ABSENT, Span};
 use super::Found;
+use super::entries::{Entries, Entry, entries};
 
 /// The depth to which messages are compared field by field. A message below is decoded as a whole. It is far below the
 /// depth and the length of names at which a comparison replaces a value as a whole.
@@ -176,7 +180,10 @@ impl Pair<'_> {
                     let is_type = matches!(slot.name(), "kind" | "apiVersion");
                     let is_left_out =
                         (bytes.0 == bytes.1 && !is_type) || self.is_excluded(slot, at);
-                    if !is_left_out && !self.nested(slot, bytes, at) {
+                    let is_written = is_left_out
+                        || self.nested(slot, bytes, at)
+                        || self.map(slot, (old, old_span), (new, new_span), depth);
+                    if !is_written {
                         self.old.present(slot, old, old_span, depth);
                         self.new.present(slot, new, new_span, depth);
                     }
@@ -215,6 +222,58 @@ impl Pair<'_> {
             self.old.message(ty, bytes.0, at.depth());
             self.new.message(ty, bytes.1, at.depth());
         }
+        true
+    }
+
+    /// Writes the entries of a map field that differ. Returns false, and writes nothing, if it is no map field, or if the
+    /// entries of a version are malformed or not sorted, or have keys that are not UTF-8: such keys may become equal.
+    fn map(
+        &mut self,
+        slot: &Slot,
+        (old, old_span): (&[u8], Span),
+        (new, new_span): (&[u8], Span),
+        depth: u16,
+    ) -> bool {
+        let of_old = entries(slot, old, old_span);
+        let of_new = entries(slot, new, new_span);
+        let are_usual = |entries: &Entries<'_>| {
+            let mut keys = entries.clone().flatten().map(|entry| entry.key);
+            entries.clone().are_in_order(Order::Declared)
+                && keys.all(|key| std::str::from_utf8(key).is_ok())
+        };
+        if slot.card != Card::Map || !are_usual(&of_old) || !are_usual(&of_new) {
+            return false;
+        }
+        self.old.key(slot);
+        self.new.key(slot);
+        self.old.sink.begin_map();
+        self.new.sink.begin_map();
+        let mut of_old = of_old.flatten().peekable();
+        let mut of_new = of_new.flatten().peekable();
+        loop {
+            let order = match (of_old.peek(), of_new.peek()) {
+                (None, None) => break,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(a), Some(b)) => a.key.cmp(b.key),
+            };
+            let a = of_old.next_if(|_| order.is_le());
+            let b = of_new.next_if(|_| order.is_ge());
+            // A map with an apiVersion and a kind may be a Secret, whose values are masked.
+            let is_type = |entry: &Entry<'_>| matches!(entry.key, b"kind" | b"apiVersion");
+            if let (Some(a), Some(b)) = (&a, &b)
+                && a.value == b.value
+                && !is_type(a)
+            {
+                continue;
+            }
+            a.into_iter()
+                .for_each(|entry| self.old.entry(slot, entry, depth));
+            b.into_iter()
+                .for_each(|entry| self.new.entry(slot, entry, depth));
+        }
+        self.old.sink.end_map();
+        self.new.sink.end_map();
         true
     }
 

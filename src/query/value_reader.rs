@@ -1,0 +1,41 @@
+//! Reads values that are all over the file, from any thread.
+
+use std::borrow::Cow;
+
+use crate::etcd::{Event, Record};
+use crate::k8s::encrypt::{DecryptError, Keyring};
+use crate::source::Source;
+
+/// Reads and decrypts the values of one store. Nothing is reported.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ValueReader<'k> {
+    pub(super) keyring: &'k Keyring,
+    pub(super) source: &'k Source,
+}
+
+impl ValueReader<'_> {
+    /// The record with its value copied to a buffer: see [`Source::copy`].
+    pub(super) fn copy<'b>(&self, record: &'b Record<'_>, buffer: &'b mut Vec<u8>) -> Record<'b> {
+        Record {
+            value: self.source.copy(record.value, buffer),
+            ..*record
+        }
+    }
+
+    /// The record before an event, copied to a buffer: it is far from that of the event.
+    pub(super) fn previous<'b>(
+        &self,
+        event: &'b Event<'_>,
+        buffer: &'b mut Vec<u8>,
+    ) -> Option<Record<'b>> {
+        event.previous.as_ref()?.copy(self.source, buffer)
+    }
+
+    /// The decrypted value of a record.
+    ///
+    /// # Errors
+    /// Why it is still encrypted.
+    pub(super) fn decrypt<'v>(&self, record: &Record<'v>) -> Result<Cow<'v, [u8]>, DecryptError> {
+        self.keyring.decrypt(record.key, record.value)
+    }
+}
