@@ -1,8 +1,6 @@
 //! The records of live objects in the order in which they are shown. Each is read again when its turn comes.
 
-use rayon::prelude::*;
-
-use crate::etcd::{KeyEntry, KeyPlaces};
+use crate::etcd::{KeyEntry, KeyPlaces, PlacedRecord};
 
 /// Records are read in batches of this size: enough work for all cores, and little memory.
 const BATCH_BYTES: u64 = 4 << 20;
@@ -61,22 +59,19 @@ impl<'a> LiveEntries<'a> {
         order.filter_map(|index| self.keys.entry(to_usize(*index)))
     }
 
-    /// The same in batches, for work on all cores.
-    pub fn batches(&self) -> impl Iterator<Item = Vec<KeyEntry<'a>>> + '_ {
-        let mut rest = &*self.order;
-        let entry = |index: &u32| self.keys.entry(to_usize(*index));
+    /// The records in batches, for work on all cores. No page is read for them.
+    pub fn batches(&self) -> impl Iterator<Item = Vec<PlacedRecord<'a>>> + '_ {
+        let order = self.order.iter();
+        let mut records = order.filter_map(|index| self.keys.version(to_usize(*index)));
         std::iter::from_fn(move || {
             let mut bytes = 0_u64;
-            let fits = |index: &&u32| {
-                let before = bytes;
-                let newest = self.keys.version(to_usize(**index));
-                bytes = bytes.saturating_add(newest.map_or(0, |newest| newest.value_bytes));
-                before < BATCH_BYTES
-            };
-            let count = rest.iter().take(BATCH_RECORDS).take_while(fits).count();
-            let (batch, after) = rest.split_at_checked(count)?;
-            rest = after;
-            (!batch.is_empty()).then(|| batch.par_iter().filter_map(entry).collect())
+            let mut batch = Vec::new();
+            while bytes < BATCH_BYTES && batch.len() < BATCH_RECORDS {
+                let Some(record) = records.next() else { break };
+                bytes = bytes.saturating_add(record.value_bytes);
+                batch.push(record);
+            }
+            (!batch.is_empty()).then_some(batch)
         })
     }
 }

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 use serde_json::Value;
 
+use crate::etcd::PlacedRecord;
 use crate::k8s::decode::{Decoder, Note, Options};
 use crate::k8s::envelope::PROTOBUF_MAGIC;
 use crate::k8s::object::{as_kubectl_shows, is_object, tree_with};
@@ -10,7 +11,7 @@ use crate::k8s::shown::ShownSink;
 use crate::k8s::sink::{Order, Sink};
 
 use super::super::value_reader::ValueReader;
-use super::{KeyEntry, LiveObjects};
+use super::LiveObjects;
 
 /// How an object is written.
 pub struct Writing<'w, S> {
@@ -32,7 +33,7 @@ impl LiveObjects<'_, '_> {
     /// look into it, it is no object, or something about it has to be reported.
     pub fn write_batch<S: Sink + Send>(
         &self,
-        batch: &[KeyEntry<'_>],
+        batch: &[PlacedRecord<'_>],
         writing: &Writing<'_, S>,
     ) -> Vec<Option<Written<S>>> {
         if self.has_selectors() || self.filters.release.is_some() {
@@ -46,8 +47,8 @@ impl LiveObjects<'_, '_> {
         };
         let written = batch
             .par_iter()
-            .map_init(Default::default, |(decoder, buffer), entry| {
-                writer.write(entry, decoder, buffer)
+            .map_init(Default::default, |(decoder, buffer), placed| {
+                writer.write(placed, decoder, buffer)
             });
         let written = written.collect();
         objects.forget_read(batch.len());
@@ -65,12 +66,13 @@ struct Writer<'w, S> {
 impl<S: Sink> Writer<'_, S> {
     fn write(
         &self,
-        entry: &KeyEntry<'_>,
+        placed: &PlacedRecord<'_>,
         decoder: &mut Decoder,
         buffer: &mut Vec<u8>,
     ) -> Option<Written<S>> {
         // Keys are in another order than their records in the file.
-        let (record, writing) = (self.reader.copy(&entry.record, buffer), self.writing);
+        let record = placed.copy(self.reader.source, buffer)?;
+        let writing = self.writing;
         let value = self.reader.decrypt(&record).ok()?;
         let mut sink = (writing.sink)(value.len());
         if !value.starts_with(PROTOBUF_MAGIC) {

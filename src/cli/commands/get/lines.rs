@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
-use crate::query::live_objects::{KeyEntry, LiveEntries, Writing};
+use crate::query::live_objects::{LiveEntries, Writing};
 use crate::query::objects::Order;
 use crate::view::json::{JsonStyle, JsonWriter, write_value};
 
@@ -29,21 +29,22 @@ impl Get<'_, '_> {
         let mut any = false;
         for batch in entries.batches() {
             let written = self.live.write_batch(&batch, &writing);
-            for (KeyEntry { record, .. }, written) in batch.iter().zip(written) {
-                let noted = match written {
-                    Some((line, notes)) => {
-                        out.write_all(&line.into_bytes())?;
+            for (placed, written) in batch.iter().zip(written) {
+                if let Some((line, notes)) = written {
+                    out.write_all(&line.into_bytes())?;
+                    any = true;
+                    if !notes.is_empty()
+                        && let Some(record) = placed.record()
+                    {
                         let version = None;
-                        Some(Noted { notes, version })
+                        self.report_noted(&record, Some(Noted { notes, version }));
                     }
-                    None => {
-                        let mut line = JsonWriter::new(Vec::new(), JsonStyle::Compact);
-                        let noted = self.write_one(&mut line, ORDER, record);
-                        out.write_all(&line.finish()?)?;
-                        noted
-                    }
-                };
-                any |= self.report_noted(record, noted);
+                } else if let Some(record) = placed.record() {
+                    let mut line = JsonWriter::new(Vec::new(), JsonStyle::Compact);
+                    let noted = self.write_one(&mut line, ORDER, &record);
+                    out.write_all(&line.finish()?)?;
+                    any |= self.report_noted(&record, noted);
+                }
             }
         }
         Ok(any)
