@@ -10,9 +10,25 @@ use source::{Source, crate_sources};
 use uses::Modules;
 
 /// The layers from the bytes up; what is in one line may use all before it and itself.
-const LAYERS: [&str; 17] = [
-    "arrange", "bytes", "fast_map", "named", "near", "parallel", "plural", "wire", "diag", "sniff",
-    "go", "source", "bbolt", "etcd", "k8s", "query", "view",
+const LAYERS: [&str; 18] = [
+    "arrange",
+    "bytes",
+    "compact_map",
+    "fast_map",
+    "named",
+    "near",
+    "parallel",
+    "plural",
+    "wire",
+    "diag",
+    "sniff",
+    "go",
+    "source",
+    "bbolt",
+    "etcd",
+    "k8s",
+    "query",
+    "view",
 ];
 
 #[test]
