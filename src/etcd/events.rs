@@ -280,6 +280,20 @@ impl<'a> Events<'a> {
         self.records.revision(index)
     }
 
+    /// For each event, whether it is the put before an update. No page is read for it.
+    pub fn are_updated(&self) -> Vec<bool> {
+        let mut updated = vec![false; self.len()];
+        for index in 0..self.len() {
+            let is_put = self.records.is_tombstone(index) == Some(false);
+            let before = self.before(index);
+            let before = before.filter(|_| is_put && self.records.continues(index));
+            if let Some(slot) = before.and_then(|before| updated.get_mut(before)) {
+                *slot = true;
+            }
+        }
+        updated
+    }
+
     /// All events, oldest first. Reversed, newest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Event<'a>> + '_ {
         (0..self.len()).filter_map(|index| self.get(index))

@@ -45,6 +45,13 @@ impl<'e, 'a> EventList<'e, 'a> {
         self.all.get(index(*self.chosen.get(place)?))
     }
 
+    /// For each event, whether it is the put before an update, which may be in no list. No page is read for it.
+    pub fn are_updated(&self) -> Vec<bool> {
+        let all = self.all.are_updated();
+        let updated = |chosen: &u32| all.get(index(*chosen)).copied().unwrap_or(true);
+        self.chosen.iter().map(updated).collect()
+    }
+
     /// The events, in order.
     pub fn iter(&self) -> impl Iterator<Item = Event<'a>> + use<'_, 'e, 'a> {
         self.chosen

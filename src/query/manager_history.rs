@@ -1,8 +1,8 @@
 //! The managers of all events of a long history, by one pass over the records in the order of the file.
 //!
 //! An event is compared with the version before it, which may be anywhere in the file. In a long history most of the
-//! time would go into reading those pages again. So the pass keeps of each key what its next version is compared with:
-//! hashes of the managedFields of its newest version.
+//! time would go into reading those pages again. So the pass keeps of each key that is updated later what its next
+//! version is compared with: hashes of the managedFields.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -41,8 +41,8 @@ pub struct ManagerHistory {
 enum Read<'v> {
     /// Its managers do not depend on its value.
     NoManagers,
-    /// The managedFields, and what the next version is compared with.
-    Stored(Stored<'v>, StoredDigest),
+    /// The managedFields, and what the next version is compared with, if there is one.
+    Stored(Stored<'v>, Option<StoredDigest>),
     /// The value has to be decoded.
     Unknown,
 }
@@ -68,6 +68,8 @@ impl ManagerHistory {
             false => place,
         });
         let in_order = places.filter_map(|place| Some((place, events.get(place)?)));
+        let are_updated = events.are_updated();
+        let is_updated = |place: usize| are_updated.get(place) != Some(&false);
         let keyring = objects.keyring();
         let mut fold = Fold {
             history: Self {
@@ -81,7 +83,7 @@ impl ManagerHistory {
         let mut bytes = 0_usize;
         read_ahead(
             in_order,
-            |(_, event)| read(event, keyring),
+            |(place, event)| read(event, is_updated(*place), keyring),
             |(place, event), read| {
                 fold.add(place, &event, read);
                 bytes = bytes.saturating_add(event.record.value.len());
@@ -123,7 +125,7 @@ impl ManagerHistory {
 }
 
 /// Reads the value of an event, in any thread.
-fn read<'v>(event: &Event<'v>, keyring: &Keyring) -> Read<'v> {
+fn read<'v>(event: &Event<'v>, is_updated: bool, keyring: &Keyring) -> Read<'v> {
     if event.event_type == EventType::Delete {
         return Read::NoManagers;
     }
@@ -133,7 +135,7 @@ fn read<'v>(event: &Event<'v>, keyring: &Keyring) -> Read<'v> {
     };
     match Stored::read(value) {
         Some(stored) => {
-            let digest = stored.digest();
+            let digest = is_updated.then(|| stored.digest());
             Read::Stored(stored, digest)
         }
         None => Read::Unknown,
@@ -160,7 +162,7 @@ impl Fold {
             (Read::Stored(stored, _), Some(Some(before))) => stored.writers(Some(&before)),
             (Read::Stored(..), Some(None)) | (Read::Unknown, _) => None,
         };
-        if let Read::Stored(_, digest) = read {
+        if let Read::Stored(_, Some(digest)) = read {
             self.digests.insert(event.record.revision, digest);
         }
         let number = writers.and_then(|writers| self.number_of(event.record.key, &writers));
