@@ -80,6 +80,9 @@ const SCOPES: [Scope; 4] = [
     },
 ];
 
+/// Compares two versions of what is named.
+type Comparing = fn(&mut Compared, &[u8], &[u8], &str);
+
 impl Compared {
     fn versions(&mut self, old: Option<&[u8]>, new: &[u8], what: &str) {
         self.pairs += 1;
@@ -142,7 +145,7 @@ impl Compared {
         value: &[u8],
         random: &mut Random,
         count: usize,
-        compare: fn(&mut Self, &[u8], &[u8], &str),
+        compare: Comparing,
         what: &str,
     ) {
         let Some(body) = value.strip_prefix(b"k8s\0") else {
@@ -253,19 +256,18 @@ fn versions_as_they_are_stored_differ_as_their_trees_do() {
             let (record, old) = (event.record, event.previous_record());
             let what = format!("{name}, revision {}", record.revision);
             let old = old.map(|old| old.value);
-            let (compare, edited): (fn(&mut _, &[u8], &[u8], &str), _) =
-                if is_secret_key(record.key) {
-                    if let Some(old) = old {
-                        compared.secrets(old, record.value, &what);
-                    }
-                    (Compared::secrets, random.one_in(full_or(2, 4)))
-                } else {
-                    compared.versions(old, record.value, &what);
-                    let compare = |compared: &mut Compared, old: &[u8], new: &[u8], what: &str| {
-                        compared.versions(Some(old), new, what);
-                    };
-                    (compare, random.one_in(full_or(16, 64)))
+            let (compare, edited): (Comparing, _) = if is_secret_key(record.key) {
+                if let Some(old) = old {
+                    compared.secrets(old, record.value, &what);
+                }
+                (Compared::secrets, random.one_in(full_or(2, 4)))
+            } else {
+                compared.versions(old, record.value, &what);
+                let compare = |compared: &mut Compared, old: &[u8], new: &[u8], what: &str| {
+                    compared.versions(Some(old), new, what);
                 };
+                (compare, random.one_in(full_or(16, 64)))
+            };
             if edited {
                 compared.edits(record.value, &mut random, 12, compare, &what);
             }

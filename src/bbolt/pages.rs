@@ -12,6 +12,9 @@ pub const MAX_TREE_DEPTH: usize = 64;
 /// The effect of a page of a tree that cannot be read.
 pub(super) const SUBTREE_MISSING: &str = "its subtree is missing from this answer";
 
+/// Copies a part of the image to a buffer. None if it cannot.
+pub type Copying<'c> = &'c dyn Fn(&[u8], &mut Vec<u8>) -> Option<()>;
+
 /// The pages of a file image.
 #[derive(Debug, Clone, Copy)]
 pub struct Pages<'a> {
@@ -84,11 +87,11 @@ impl<'a> Pages<'a> {
         Some(header.with_run(Span::new(run, self.offset_of(pgid), self.order)))
     }
 
-    /// As [`Self::unchecked`], from a copy. `copy` copies a part of the image to the buffer, or returns none.
+    /// As [`Self::unchecked`], from a copy.
     pub fn copied<'b>(
         &self,
         pgid: Pgid,
-        copy: &dyn Fn(&[u8], &mut Vec<u8>) -> Option<()>,
+        copy: Copying<'_>,
         buffer: &'b mut Vec<u8>,
     ) -> Option<Page<'b>> {
         let tail = self.image.get(self.start_of(pgid)?..)?;

@@ -128,7 +128,10 @@ impl<'a> StateIndex<'a> {
         }
         let near = self.runs.partition_point(|run| u64::from(run.0) <= pgid);
         let (first, overflow) = *self.runs.get(near.checked_sub(1)?)?;
-        Some((first.into(), u64::from(first).saturating_add(overflow.into())))
+        Some((
+            first.into(),
+            u64::from(first).saturating_add(overflow.into()),
+        ))
     }
 
     /// Whether a page is a leaf of the state, or is in the run of one.
