@@ -65,6 +65,23 @@ impl<K: Eq + Hash, V> CompactMap<K, V> {
         None
     }
 
+    /// Replaces the value of a key with what `next` makes of it. None removes the entry.
+    pub fn update(&mut self, key: K, next: impl FnOnce(Option<&V>) -> Option<V>) {
+        let index = self.index_of(&key);
+        let Some(slot) = index.and_then(|index| self.slots.get_mut(index)) else {
+            if let Some(value) = next(None) {
+                self.add(key, value);
+            }
+            return;
+        };
+        match next(slot.as_ref().map(|(_, value)| value)) {
+            Some(value) => *slot = Some((key, value)),
+            None => {
+                self.remove(&key);
+            }
+        }
+    }
+
     /// All values, in no certain order.
     pub fn into_values(self) -> impl Iterator<Item = V> {
         let entries = self.slots.into_iter().flatten();
@@ -139,7 +156,19 @@ mod tests {
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1);
             let key = (state >> 33) % 700;
-            match (state >> 20) % 4 {
+            match (state >> 20) % 5 {
+                4 => {
+                    let known = expected.get(&key).copied();
+                    let next = Some(step).filter(|step| step % 3 > 0);
+                    map.update(key, |value| {
+                        assert_eq!(value.copied(), known);
+                        next
+                    });
+                    match next {
+                        Some(next) => expected.insert(key, next),
+                        None => expected.remove(&key),
+                    };
+                }
                 0 => {
                     let known = expected.remove(&key);
                     removed += usize::from(known.is_some());

@@ -129,27 +129,27 @@ impl TimesFold {
                 return;
             }
         };
-        let last = self.keys.get(&seen.key);
-        let follows =
-            |last: &&Digest| last.is_for(create_revision, version.saturating_sub(1)) && version > 1;
-        let before = match last.filter(follows) {
-            _ if version == 1 => Previous::Absent,
-            Some(last) => Previous::Version(last),
-            None => Previous::Unknown,
-        };
         let source = (main, seen.revision.sub);
-        if let Some(anchor) = Anchor::from_times(&times, before) {
-            self.points.add(Point::new(main, anchor, source));
-        }
-        // The oldest retained version of a key has the creation time, which is the time of its first version.
-        if let (Previous::Unknown, Some(anchor)) = (before, times.created())
-            && (1..main).contains(&create_revision)
-        {
-            self.points.add(Point::new(create_revision, anchor, source));
-        }
-        match times.digest(create_revision, version) {
-            Some(digest) => self.keys.insert(seen.key, digest),
-            None => self.keys.remove(&seen.key),
-        };
+        let points = &mut self.points;
+        self.keys.update(seen.key, |last| {
+            let follows = |last: &&Digest| {
+                last.is_for(create_revision, version.saturating_sub(1)) && version > 1
+            };
+            let before = match last.filter(follows) {
+                _ if version == 1 => Previous::Absent,
+                Some(last) => Previous::Version(last),
+                None => Previous::Unknown,
+            };
+            if let Some(anchor) = Anchor::from_times(&times, before) {
+                points.add(Point::new(main, anchor, source));
+            }
+            // The oldest retained version of a key has the creation time, which is the time of its first version.
+            if let (Previous::Unknown, Some(anchor)) = (before, times.created())
+                && (1..main).contains(&create_revision)
+            {
+                points.add(Point::new(create_revision, anchor, source));
+            }
+            times.digest(create_revision, version)
+        });
     }
 }
