@@ -32,6 +32,9 @@
 //! - If a clock was set back permanently, two ranges of revisions have the same times of day. The range with the larger
 //!   weight is believed; a clock that was set back cannot be distinguished from wrong times.
 //! - If the clocks of two servers differ by more than the limit for a long time, the busier server is believed.
+//!
+//! [`Anchor`]: super::anchors::Anchor
+//! [`Evidence::Received`]: super::anchors::Evidence::Received
 
 mod chain;
 mod index_set;
