@@ -39,7 +39,7 @@ impl<K: Eq + Hash, V> CompactMap<K, V> {
         Some(value)
     }
 
-    /// The value of a key. If there is none, it is added. None if there is no room for more entries.
+    /// Returns the value of a key. A key that is missing is added. Returns None if the map is full.
     pub fn get_or_insert(&mut self, key: K, value: impl FnOnce() -> V) -> Option<&mut V> {
         let index = match self.index_of(&key) {
             Some(index) => index,

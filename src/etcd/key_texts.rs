@@ -44,7 +44,7 @@ impl KeyTexts {
         self.ends.len()
     }
 
-    /// The text at an index; empty if there is none.
+    /// Returns the text at an index. An index after the last one gives an empty text.
     pub fn get(&self, index: usize) -> &[u8] {
         let start = index.checked_sub(1).and_then(|last| self.end(last));
         let start = start.unwrap_or_default();

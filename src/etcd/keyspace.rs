@@ -31,7 +31,7 @@ pub struct Keyspace<'a> {
 impl<'a> Keyspace<'a> {
     /// Folds the records up to a revision, for the keys for which `wanted` is true.
     pub fn at(store: &Store<'a>, at: AtRevision, wanted: impl Fn(&[u8]) -> bool + Sync) -> Self {
-        NewestOfKeys::fold(store, [at], &wanted).into_keyspace()
+        NewestOfKeys::fold(store, [at], &wanted, false).into_keyspace()
     }
 
     /// The put that is the value of a live key.
@@ -97,7 +97,7 @@ impl<'a> PlacedKeyspace<'a> {
         at: [AtRevision; N],
         wanted: impl Fn(&[u8]) -> bool + Sync,
     ) -> [Self; N] {
-        NewestOfKeys::fold(store, at, &wanted).into_places()
+        NewestOfKeys::fold(store, at, &wanted, true).into_places()
     }
 }
 
@@ -211,11 +211,12 @@ struct NewestOfKeys<'s, 'a, const N: usize> {
 
 impl<'s, 'a, const N: usize> NewestOfKeys<'s, 'a, N> {
     /// The fold over all records, for keys for which `wanted` is true. It is compiled once and not for every closure, because
-    /// work on all cores is much code.
+    /// work on all cores is much code. `as_places`: records are read again when they are asked for.
     fn fold(
         store: &'s Store<'a>,
         at: [AtRevision; N],
         wanted: &(dyn Fn(&[u8]) -> bool + Sync),
+        as_places: bool,
     ) -> Self {
         let reader = RecordReader::new(store);
         let ids = KeyIds::default();
@@ -225,7 +226,7 @@ impl<'s, 'a, const N: usize> NewestOfKeys<'s, 'a, N> {
             let is_chosen = is_chosen && wanted(record.key);
             is_chosen.then(|| Chosen {
                 record: *record,
-                place: reader.place_of(record),
+                place: as_places.then(|| reader.place_of(record)).flatten(),
                 id: ids.of(record.key),
                 is_evidence,
             })

@@ -568,11 +568,11 @@ fn set_aside_malformed_entries(stored: &[u8], tree: &mut Value) {
     }
 }
 
-/// Whether a part of the object of a stored Secret is its `data` alone, well-formed, with its type.
-pub(super) fn is_data_alone(stored: &[u8], part: &Value) -> bool {
-    let mut part = tree::copy(part);
-    set_aside_malformed_entries(stored, &mut part);
-    let Value::Object(map) = &part else {
+/// Whether a part of the object of a stored Secret is its `data` alone, well-formed, with its type. Then the part is
+/// unchanged. Otherwise malformed entries may have been moved.
+pub(super) fn is_data_alone(stored: &[u8], part: &mut Value) -> bool {
+    set_aside_malformed_entries(stored, part);
+    let Value::Object(map) = part else {
         return false;
     };
     let is_usual = |(key, value): (&String, &Value)| match (key.as_str(), value) {

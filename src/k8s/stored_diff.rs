@@ -61,8 +61,11 @@ pub fn secret_diff(old: &[u8], new: &[u8], scope: Scope, reveal: bool) -> Option
 
 /// The parts of two versions of a Secret that differ, if these are entries of `data` alone. How other fields are masked
 /// depends on the whole object.
-fn data_alone(stored: (&[u8], &[u8]), (old, new): (Value, Value)) -> Option<(Value, Value)> {
-    let is_data_alone = is_data_alone(stored.0, &old) && is_data_alone(stored.1, &new);
+fn data_alone(
+    stored: (&[u8], &[u8]),
+    (mut old, mut new): (Value, Value),
+) -> Option<(Value, Value)> {
+    let is_data_alone = is_data_alone(stored.0, &mut old) && is_data_alone(stored.1, &mut new);
     is_data_alone.then_some((old, new))
 }
 

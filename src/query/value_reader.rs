@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::etcd::{Event, Record};
+use crate::etcd::{Event, EventType, Record};
 use crate::k8s::encrypt::{DecryptError, Keyring};
 use crate::source::Source;
 
@@ -22,13 +22,16 @@ impl ValueReader<'_> {
         }
     }
 
-    /// The record before an event, copied to a buffer: it is far from that of the event.
+    /// The record before an event, copied to a buffer: it is far from that of the event. None for a deletion, which is not
+    /// compared with it.
     pub(super) fn previous<'b>(
         &self,
         event: &'b Event<'_>,
         buffer: &'b mut Vec<u8>,
     ) -> Option<Record<'b>> {
-        event.previous.as_ref()?.copy(self.source, buffer)
+        let is_compared = event.event_type != EventType::Delete;
+        let previous = event.previous.as_ref().filter(|_| is_compared)?;
+        previous.copy(self.source, buffer)
     }
 
     /// The decrypted value of a record.

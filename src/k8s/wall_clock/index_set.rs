@@ -7,7 +7,7 @@ const TOGETHER: usize = 64;
 #[derive(Debug, Clone, Default)]
 pub(super) struct IndexSet {
     words: Vec<u64>,
-    /// For each word, the last index in the set before its own; [`NONE`] if there is none.
+    /// For each word, the last index of the set that is in an earlier word. [`NONE`] if the earlier words are empty.
     before: Vec<u32>,
     /// For each word, the first index in the set after its own.
     after: Vec<u32>,
