@@ -75,7 +75,7 @@ fn records_visited(bencher: Bencher) {
     LazyLock::force(&STORE);
     bencher.counter(BytesCount::new(STORE_BYTES)).bench(|| {
         let mut count = 0_usize;
-        STORE.visit_records(|_| Some(()), |()| count += 1);
+        STORE.visit_records(|_| Some(()), |(), _| count += 1);
         count
     });
 }

@@ -47,7 +47,6 @@ use std::time::SystemTime;
 const READ_ERRORS_LISTED: usize = 65_536;
 
 /// The longest part that [`Source::copy`] copies: for a longer one the map takes less time.
-#[cfg(unix)]
 const COPIED_BYTES: usize = 64 << 10;
 
 /// How the file differs from what it was at open.
@@ -363,23 +362,29 @@ impl Source {
 
     /// As [`Self::copy`]. None if the map has to be read instead: the part is long or not of this map, a page of it was
     /// replaced by zeros, or the system call fails.
-    #[cfg(unix)]
     pub fn copy_to(&self, part: &[u8], buffer: &mut Vec<u8>) -> Option<()> {
+        (part.len() <= COPIED_BYTES).then_some(())?;
+        buffer.resize(part.len(), 0);
+        self.read_again(part, buffer)
+    }
+
+    /// Reads a part of [`Self::bytes`] by a system call, to `copy` of the same length. None as in [`Self::copy_to`], but
+    /// the part may be long.
+    #[cfg(unix)]
+    pub(crate) fn read_again(&self, part: &[u8], copy: &mut [u8]) -> Option<()> {
         use std::os::unix::fs::FileExt as _;
         let opened = self.opened.as_ref()?;
         let map = opened.map.bytes();
         let offset = part.as_ptr().addr().checked_sub(map.as_ptr().addr())?;
         let is_inside = offset.checked_add(part.len())? <= map.len();
         let (offset, len) = (offset as u64, part.len() as u64);
-        let is_short = part.len() <= COPIED_BYTES;
-        (is_short && is_inside && !self.has_read_error(offset, len)).then_some(())?;
-        buffer.resize(part.len(), 0);
-        opened.file.read_exact_at(buffer, offset).ok()
+        (is_inside && !self.has_read_error(offset, len)).then_some(())?;
+        opened.file.read_exact_at(copy, offset).ok()
     }
 
     /// There is no such system call on this system.
     #[cfg(not(unix))]
-    pub fn copy_to(&self, _part: &[u8], _buffer: &mut Vec<u8>) -> Option<()> {
+    pub(crate) fn read_again(&self, _part: &[u8], _copy: &mut [u8]) -> Option<()> {
         None
     }
 

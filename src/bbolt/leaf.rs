@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::bytes::Span;
 use crate::diag::{Code, Damage, Diagnostic};
 
 use super::page::{ELEMENT_IS_BUCKET, Element, Page};
@@ -94,6 +95,16 @@ impl<'a> Leaf<'a> {
     pub(super) fn scanned(mut self) -> Self {
         self.reached = false;
         self
+    }
+
+    /// The same leaf with another run of its page, which has the same bytes.
+    pub(super) fn with_run(self, run: Span<'_>) -> Leaf<'_> {
+        Leaf {
+            page: self.page.with_run(run),
+            reached: self.reached,
+            unusable: self.unusable,
+            part: self.part,
+        }
     }
 
     /// The same leaf without the elements at these indices.

@@ -7,13 +7,18 @@
 //! **Invariant:** a page with a finding is not kept here. The walk reads it itself and reports. A page that the walk
 //! enters without expecting it ends the lookahead. So the findings are those of a walk that reads each page by itself.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
+use crate::bytes::Span;
+use crate::source::Source;
+
 use super::leaf::{Direction, Leaf};
+use super::leaf_reader::{LeafReader, ReadLeaf};
 use super::page::{Kind, Page, Pgid};
 use super::pages::{MAX_TREE_DEPTH, Pages};
 
@@ -23,15 +28,62 @@ const MOST_LEAVES: usize = 1024;
 /// From this many leaves on, several cores are worth their start.
 const PARALLEL_LEAVES: usize = 32;
 
+/// So many leaves are checked by one core, one after the other.
+const LEAVES_OF_A_CORE: usize = 32;
+
+/// The longest key that is kept in [`EndKey`]. A revision has at most 18 bytes.
+const SHORT_KEY: usize = 23;
+
+thread_local! {
+    /// The memory for the leaves that a core reads.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 /// A leaf without any finding about its page alone.
 #[derive(Debug)]
 pub struct CheckedLeaf<'a> {
     /// The leaf.
     pub leaf: Leaf<'a>,
     /// Its first key; none if it has no elements.
-    pub(super) first: Option<&'a [u8]>,
+    first: Option<EndKey<'a>>,
     /// Its last key.
-    pub(super) last: Option<&'a [u8]>,
+    last: Option<EndKey<'a>>,
+}
+
+impl CheckedLeaf<'_> {
+    /// Its first and its last key.
+    pub(super) fn ends(&self) -> (Option<&[u8]>, Option<&[u8]>) {
+        let [first, last] = [&self.first, &self.last];
+        let first = first.as_ref().map(EndKey::bytes);
+        (first, last.as_ref().map(EndKey::bytes))
+    }
+}
+
+/// The first or the last key of a leaf. The walk compares it on another core, and a short one is not read again for it.
+#[derive(Debug)]
+enum EndKey<'a> {
+    Short(u8, [u8; SHORT_KEY]),
+    Mapped(&'a [u8]),
+}
+
+impl<'a> EndKey<'a> {
+    fn new<'c>(key: &'c [u8], read: &ReadLeaf<'c, 'a>) -> Self {
+        let mut short = [0; SHORT_KEY];
+        match (short.get_mut(..key.len()), u8::try_from(key.len())) {
+            (Some(start), Ok(len)) => {
+                start.copy_from_slice(key);
+                Self::Short(len, short)
+            }
+            _ => Self::Mapped(read.part_in_map(key)),
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Short(len, bytes) => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Self::Mapped(key) => key,
+        }
+    }
 }
 
 /// A page that the walk will probably enter next. Its leaf is `None` if the walk has to read it itself.
@@ -46,7 +98,16 @@ pub struct Ahead<'a> {
 pub struct Slot(pub usize);
 
 /// What is called with each leaf that is checked ahead. It returns false for a leaf that the walk has to read itself.
-pub type Prepare<'p, 'a> = dyn Fn(Slot, &Leaf<'a>) -> bool + Sync + 'p;
+pub type Prepare<'p, 'a> = dyn Fn(Slot, &ReadLeaf<'_, 'a>) -> bool + Sync + 'p;
+
+/// From where leaves are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadFrom {
+    /// The map.
+    Map,
+    /// The file, by system calls. Their bytes are gone after the call of [`Prepare`].
+    File,
+}
 
 /// The leaves of a walk that are checked ahead.
 #[derive(Debug)]
@@ -96,7 +157,7 @@ impl<'a> Lookahead<'a> {
     /// number doubles with each call, and is at least `least`.
     pub(super) fn next_task(
         &mut self,
-        pages: Pages<'a>,
+        (pages, source): (Pages<'a>, Option<&'a Source>),
         least: usize,
     ) -> Option<LookaheadTask<'a>> {
         let scout = self.scout.as_mut()?;
@@ -107,6 +168,7 @@ impl<'a> Lookahead<'a> {
         self.asked = first.saturating_add(next.len());
         (!next.is_empty()).then(|| LookaheadTask {
             pages,
+            source,
             next,
             budget: self.budget.clone(),
             first,
@@ -145,6 +207,7 @@ impl<'a> Lookahead<'a> {
 #[derive(Debug)]
 pub struct LookaheadTask<'a> {
     pages: Pages<'a>,
+    source: Option<&'a Source>,
     next: Vec<Pgid>,
     budget: Budget,
     /// The slot of the first page.
@@ -153,40 +216,84 @@ pub struct LookaheadTask<'a> {
 
 impl<'a> LookaheadTask<'a> {
     /// Checks the leaves on all cores.
-    pub fn run(self, prepare: &Prepare<'_, 'a>) -> Vec<Ahead<'a>> {
-        let Self {
-            pages,
-            next,
-            budget,
-            first,
-        } = self;
+    pub fn run(self, from: ReadFrom, prepare: &Prepare<'_, 'a>) -> Vec<Ahead<'a>> {
+        let check = |(at, pgids): (usize, &[Pgid])| {
+            let at = at.saturating_mul(LEAVES_OF_A_CORE);
+            self.check(self.first.saturating_add(at), pgids, from, prepare)
+        };
+        let parts = LEAVES_OF_A_CORE;
+        if self.next.len() < PARALLEL_LEAVES {
+            return self
+                .next
+                .chunks(parts)
+                .enumerate()
+                .flat_map(check)
+                .collect();
+        }
+        let checked: Vec<_> = self.next.par_chunks(parts).enumerate().map(check).collect();
+        checked.into_iter().flatten().collect()
+    }
+
+    /// Checks leaves one after the other. `first` is the slot of the first one.
+    fn check(
+        &self,
+        first: usize,
+        pgids: &[Pgid],
+        from: ReadFrom,
+        prepare: &Prepare<'_, 'a>,
+    ) -> Vec<Ahead<'a>> {
+        // While a core waits in `prepare`, it may check other leaves. They are read to another buffer.
+        let mut buffer = BUFFER.take();
+        let source = self.source.filter(|_| from == ReadFrom::File);
+        let mut reader = source.map(|source| LeafReader::new(self.pages, source, &mut buffer));
         let check = |(at, pgid): (usize, &Pgid)| {
-            let checked = check_alone(&pages, *pgid, &budget);
             let slot = Slot(first.saturating_add(at));
-            let checked = checked.filter(|checked| prepare(slot, &checked.leaf));
+            let following = pgids.get(at.saturating_add(1)..).unwrap_or_default();
+            let copied = reader
+                .as_mut()
+                .and_then(|reader| reader.page(*pgid, following));
+            let checked = match copied {
+                Some((page, mapped)) => self.check_alone(*pgid, page, mapped, slot, prepare),
+                None => self
+                    .pages
+                    .unchecked(*pgid)
+                    .and_then(|page| self.check_alone(*pgid, page, page.run(), slot, prepare)),
+            };
             Ahead {
                 pgid: *pgid,
                 leaf: checked.map(|checked| (checked, slot)),
             }
         };
-        if next.len() < PARALLEL_LEAVES {
-            return next.iter().enumerate().map(check).collect();
-        }
-        let least = PARALLEL_LEAVES / 2;
-        let numbered = next.par_iter().enumerate();
-        numbered.with_min_len(least).map(check).collect()
+        let checked = pgids.iter().enumerate().map(check).collect();
+        BUFFER.set(buffer);
+        checked
     }
-}
 
-/// A leaf about whose page alone nothing is to be reported.
-fn check_alone<'a>(pages: &Pages<'a>, pgid: Pgid, budget: &Budget) -> Option<CheckedLeaf<'a>> {
-    let page = pages.tree_page(pgid).ok()?;
-    let is_bounded = page.kind == Some(Kind::Leaf) && pages.bounds(&page).is_none();
-    if !is_bounded || !budget.take(page.run().len_bytes()) {
-        return None;
+    /// A leaf about whose page alone nothing is to be reported. `mapped` is its run in the map.
+    fn check_alone<'c>(
+        &self,
+        pgid: Pgid,
+        page: Page<'c>,
+        mapped: Span<'a>,
+        slot: Slot,
+        prepare: &Prepare<'_, 'a>,
+    ) -> Option<CheckedLeaf<'a>> {
+        let page = self.pages.as_tree_page(pgid, Some(page)).ok()?;
+        let is_bounded = page.kind == Some(Kind::Leaf) && self.pages.bounds(&page).is_none();
+        if !is_bounded || !self.budget.take(page.run().len_bytes()) {
+            return None;
+        }
+        let (leaf, first, last) = Leaf::check_intact(page)?;
+        let read = ReadLeaf::as_stored(leaf, mapped);
+        prepare(slot, &read).then(|| {
+            let end = |key: Option<&'c [u8]>| key.map(|key| EndKey::new(key, &read));
+            CheckedLeaf {
+                leaf: read.in_map(),
+                first: end(first),
+                last: end(last),
+            }
+        })
     }
-    let (leaf, first, last) = Leaf::check_intact(page)?;
-    Some(CheckedLeaf { leaf, first, last })
 }
 
 /// Finds the pages of leaves by the branches alone. It has no checks of its own: the walk has them.

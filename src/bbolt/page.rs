@@ -152,8 +152,17 @@ impl<'a> Page<'a> {
     }
 
     /// The same page with another run.
-    pub(super) fn with_run(self, run: Span<'a>) -> Self {
-        Self { run, ..self }
+    pub(super) fn with_run(self, run: Span<'_>) -> Page<'_> {
+        Page {
+            pgid: self.pgid,
+            stated_id: self.stated_id,
+            kind: self.kind,
+            flags: self.flags,
+            count: self.count,
+            overflow: self.overflow,
+            inline: self.inline,
+            run,
+        }
     }
 
     /// The same page with a run of at most `pages` pages.

@@ -73,10 +73,14 @@ impl<'a> Pages<'a> {
         (start < self.image.len()).then_some(start)
     }
 
+    /// The image from the start of a page on.
+    pub(super) fn tail(&self, pgid: Pgid) -> Option<&'a [u8]> {
+        self.image.get(self.start_of(pgid)?..)
+    }
+
     /// The page at a position. Its run is as long as its header states and the file allows. Nothing is checked.
     pub fn unchecked(&self, pgid: Pgid) -> Option<Page<'a>> {
-        let start = self.start_of(pgid)?;
-        let tail = self.image.get(start..)?;
+        let tail = self.tail(pgid)?;
         // The length of the run is only known from the header.
         let header = Page::parse(
             pgid,
@@ -94,7 +98,7 @@ impl<'a> Pages<'a> {
         copy: Copying<'_>,
         buffer: &'b mut Vec<u8>,
     ) -> Option<Page<'b>> {
-        let tail = self.image.get(self.start_of(pgid)?..)?;
+        let tail = self.tail(pgid)?;
         let offset = self.offset_of(pgid);
         copy(tail.get(..HEADER_BYTES)?, buffer)?;
         let header = Page::parse(pgid, Span::new(buffer, offset, self.order), false)?;
@@ -103,7 +107,7 @@ impl<'a> Pages<'a> {
     }
 
     /// The run of a page at the start of `tail`, as long as its header states and the file allows.
-    fn run_in<'t>(&self, tail: &'t [u8], header: &Page<'_>) -> &'t [u8] {
+    pub(super) fn run_in<'t>(&self, tail: &'t [u8], header: &Page<'_>) -> &'t [u8] {
         let run_bytes = usize::try_from(header.overflow)
             .ok()
             .and_then(|overflow| overflow.checked_add(1))
@@ -115,7 +119,7 @@ impl<'a> Pages<'a> {
     /// The page at a position with a run of `pages` pages; none if the file ends before that.
     pub(super) fn run_of(&self, pgid: Pgid, pages: usize) -> Option<Page<'a>> {
         let bytes = pages.checked_mul(self.page_size)?;
-        let run = self.image.get(self.start_of(pgid)?..)?.get(..bytes)?;
+        let run = self.tail(pgid)?.get(..bytes)?;
         let span = Span::new(run, self.offset_of(pgid), self.order);
         Page::parse(pgid, span, false)
     }
@@ -126,19 +130,25 @@ impl<'a> Pages<'a> {
     /// The finding that names the reason. An overflow beyond the end of the file is not an error here: the part inside the
     /// file is returned, and [`Self::bounds`] reports the rest.
     pub fn tree_page(&self, pgid: Pgid) -> Result<Page<'a>, Damage> {
+        self.as_tree_page(pgid, self.unchecked(pgid))
+    }
+
+    /// As [`Self::tree_page`] for a page that was read already.
+    pub(super) fn as_tree_page<'p>(
+        &self,
+        pgid: Pgid,
+        page: Option<Page<'p>>,
+    ) -> Result<Page<'p>, Damage> {
         let locus = || Locus::page(pgid.0, self.offset_of(pgid));
         let effect = SUBTREE_MISSING;
-        let page = (pgid.0 >= 2)
-            .then(|| self.unchecked(pgid))
-            .flatten()
-            .ok_or_else(|| {
-                Diagnostic::new(Code::PageOutOfRange, locus())
-                    .expected(
-                        format!("a page among the file's {}", self.count()),
-                        format!("page {pgid}"),
-                    )
-                    .effect(effect)
-            })?;
+        let page = page.filter(|_| pgid.0 >= 2).ok_or_else(|| {
+            Diagnostic::new(Code::PageOutOfRange, locus())
+                .expected(
+                    format!("a page among the file's {}", self.count()),
+                    format!("page {pgid}"),
+                )
+                .effect(effect)
+        })?;
         if page.stated_id != pgid.0 {
             return Err(Diagnostic::new(Code::PageIdMismatch, locus())
                 .expected(
@@ -163,7 +173,7 @@ impl<'a> Pages<'a> {
 
     /// The finding about a page that is too long: its overflow goes beyond the high-water mark or the end of the file, or
     /// its elements go beyond the page.
-    pub fn bounds(&self, page: &Page<'a>) -> Option<Damage> {
+    pub fn bounds(&self, page: &Page<'_>) -> Option<Damage> {
         let pages = u64::from(page.overflow).saturating_add(1);
         let end = page.pgid.0.saturating_add(pages);
         if !page.inline && end > self.high_water_mark {

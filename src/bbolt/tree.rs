@@ -12,7 +12,7 @@ use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus, Severity, shown}
 use crate::source::Source;
 
 use super::leaf::{Direction, Leaf, out_of_order};
-use super::lookahead::{Ahead, CheckedLeaf, Lookahead, LookaheadTask, Slot};
+use super::lookahead::{Ahead, CheckedLeaf, Lookahead, LookaheadTask, ReadFrom, Slot};
 use super::page::{Kind, LayoutFault, Page, Pgid};
 use super::page_owners::{Claim, PageOwners, WalkedPages};
 use super::pages::{Pages, SUBTREE_MISSING};
@@ -308,12 +308,12 @@ impl<'a> Leaves<'a> {
         (checked, slot): (CheckedLeaf<'a>, Slot),
         child: &Child<'a>,
     ) -> Placed<'a> {
-        let CheckedLeaf { leaf, first, last } = checked;
-        self.account(&leaf.page);
-        self.check_order(&leaf.page, (first, last), child.separator, child.upper);
+        let page = &checked.leaf.page;
+        self.account(page);
+        self.check_order(page, checked.ends(), child.separator, child.upper);
         Placed {
             leaf: PlacedLeaf {
-                leaf,
+                leaf: checked.leaf,
                 lower: child.lower,
                 upper: child.upper,
                 sound: child.trusted && !self.damaged_here.get(),
@@ -332,12 +332,7 @@ impl<'a> Leaves<'a> {
         }
     }
 
-    fn check_separator(
-        &self,
-        page: &Page<'a>,
-        expected: Option<&'a [u8]>,
-        first: Option<&'a [u8]>,
-    ) {
+    fn check_separator(&self, page: &Page<'a>, expected: Option<&[u8]>, first: Option<&[u8]>) {
         if let Some(expected) = expected
             && first != Some(expected)
         {
@@ -367,9 +362,9 @@ impl<'a> Leaves<'a> {
     fn check_order(
         &self,
         page: &Page<'a>,
-        (first, last): (Option<&'a [u8]>, Option<&'a [u8]>),
-        expected: Option<&'a [u8]>,
-        upper: Option<&'a [u8]>,
+        (first, last): (Option<&[u8]>, Option<&[u8]>),
+        expected: Option<&[u8]>,
+        upper: Option<&[u8]>,
     ) {
         // A first element that cannot be read was already reported.
         if first.is_some() || page.usable_count() == 0 {
@@ -485,7 +480,9 @@ impl<'a> Leaves<'a> {
 
     /// A task that checks the next leaves, at least so many; `None` if there are no more to check.
     pub fn look_ahead(&mut self, least: usize) -> Option<LookaheadTask<'a>> {
-        self.lookahead.next_task(self.context.pages, least)
+        let context = &self.context;
+        let file = (context.pages, context.source);
+        self.lookahead.next_task(file, least)
     }
 
     /// Adds leaves that were checked ahead, in the order of the tasks.
@@ -498,7 +495,7 @@ impl<'a> Leaves<'a> {
         if self.needs_lookahead()
             && let Some(task) = self.look_ahead(1)
         {
-            let leaves = task.run(&|_, _| true);
+            let leaves = task.run(ReadFrom::Map, &|_, _| true);
             self.add_ahead(leaves);
         }
         self.next_of_walk().map(|placed| placed.leaf)

@@ -16,18 +16,19 @@ use super::store::Store;
 pub use buckets::report_unknown;
 pub use former::{check_former, report_out_of_order};
 
-/// Checks the small buckets, then all records of the state in one pass. `see` is called with each record; its result
-/// for the newest record of each key is kept.
-pub fn check<'a, T: Send>(
+/// Checks the small buckets, then all records of the state in one pass. `look` is called with each record on all cores,
+/// `see` with each record, its key and what `look` returned; its result for the newest record of each key is kept.
+pub fn check<'a, L: Send, T: Send>(
     store: &Store<'a>,
     hashes: Hashes,
-    mut see: impl FnMut(&Record<'a>) -> Option<T> + Send,
+    look: impl Fn(&Record<'_>) -> L + Sync,
+    mut see: impl FnMut(&Record<'a>, &[u8], L) -> Option<T> + Send,
 ) -> RecordPass<T> {
     let leases = buckets::check(store);
     let mut without_lease = FastMap::default();
-    let pass = RecordPass::read_state(store, hashes, |record| {
-        note_lease(&mut without_lease, &leases, record);
-        see(record)
+    let pass = RecordPass::read_state(store, hashes, look, |record, key, looked| {
+        note_lease(&mut without_lease, &leases, (record, key));
+        see(record, key, looked)
     });
     for record in without_lease.into_values() {
         store.db().diagnostics().report(lease_missing(&record));
@@ -38,14 +39,14 @@ pub fn check<'a, T: Send>(
 /// Keeps in `without` the newest record of each key, if its lease does not exist. A later record of the key replaces or
 /// removes it.
 fn note_lease<'a>(
-    without: &mut FastMap<&'a [u8], Record<'a>>,
+    without: &mut FastMap<Box<[u8]>, Record<'a>>,
     leases: &HashSet<i64>,
-    record: &Record<'a>,
+    (record, key): (&Record<'a>, &[u8]),
 ) {
     if !record.tombstone && record.lease != 0 && !leases.contains(&record.lease) {
-        without.insert(record.key, *record);
+        without.insert(key.into(), *record);
     } else if !without.is_empty() {
-        without.remove(record.key);
+        without.remove(key);
     }
 }
 

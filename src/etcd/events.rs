@@ -3,6 +3,7 @@
 use super::history::{Event, EventType};
 use super::key_ids::{KeyId, KeyIds, KeyNumbers, to_u32, to_usize};
 use super::key_texts::KeyTexts;
+use super::passed_record::PassedRecord;
 use super::record::Record;
 use super::record_list::{Place, RecordList, RecordReader};
 use super::revision::Revision;
@@ -114,10 +115,10 @@ impl<'w, 'a> EventChooser<'w, 'a> {
     }
 
     /// What [`EventFold::add`] needs of a record. None if it is no event, or not of a requested key.
-    pub fn choose(&self, record: &Record<'a>) -> Option<ChosenRecord<'a>> {
+    pub fn choose(&self, record: &PassedRecord<'_, 'a>) -> Option<ChosenRecord<'a>> {
         let is_chosen = !record.is_bump_mark() && (self.wanted)(record.key);
         is_chosen.then(|| ChosenRecord {
-            record: *record,
+            record: record.in_map(),
             place: self.reader.place_of(record),
             id: self.ids.of(record.key),
         })
@@ -147,8 +148,8 @@ impl<'s, 'a> EventFold<'s, 'a> {
         }
     }
 
-    /// Adds the next record.
-    pub fn add(&mut self, chosen: &ChosenRecord<'a>) {
+    /// Adds the next record, which has this key.
+    pub fn add(&mut self, chosen: &ChosenRecord<'a>, key: &[u8]) {
         let ChosenRecord { record, place, id } = chosen;
         let event = to_u32(self.events.before.len());
         let number = self.numbers.add(*id);
@@ -164,7 +165,7 @@ impl<'s, 'a> EventFold<'s, 'a> {
                 compare(self.store, None, record);
                 self.last.push(event);
                 if let Some(keys) = &mut self.keys {
-                    keys.push(record.key);
+                    keys.push(key);
                 }
                 (NONE, false)
             }
@@ -176,8 +177,10 @@ impl<'s, 'a> EventFold<'s, 'a> {
     /// Adds all records of the store. It is compiled once and not for every closure, because work on all cores is much code.
     fn read(&mut self, wanted: &(dyn Fn(&[u8]) -> bool + Sync)) {
         let chooser = EventChooser::new(self.store, wanted);
-        self.store
-            .visit_records(|record| chooser.choose(record), |chosen| self.add(&chosen));
+        self.store.visit_records(
+            |record| chooser.choose(record),
+            |chosen, key| self.add(&chosen, key),
+        );
     }
 
     /// The events by key, after the last record.
@@ -217,7 +220,7 @@ impl<'a> Events<'a> {
     pub fn read_and<T: Send>(
         store: &Store<'a>,
         wanted: impl Fn(&[u8]) -> bool + Sync,
-        also: impl Fn(&Record<'a>) -> T + Sync,
+        also: impl Fn(&Record<'_>) -> T + Sync,
         mut see: impl FnMut(T) + Send,
     ) -> Self {
         let chooser = EventChooser::new(store, &wanted);
@@ -227,9 +230,9 @@ impl<'a> Events<'a> {
                 let is_counted = !record.is_bump_mark();
                 is_counted.then(|| (chooser.choose(record), also(record)))
             },
-            |(chosen, made)| {
+            |(chosen, made), key| {
                 if let Some(chosen) = chosen {
-                    fold.add(&chosen);
+                    fold.add(&chosen, key);
                 }
                 see(made);
             },

@@ -79,11 +79,8 @@ impl<'a> KeyHistory<'a> {
     /// Collects the events of `key`.
     pub fn read(store: &Store<'a>, key: &[u8]) -> Self {
         let mut history = Self::default();
-        let is_of_key = |record: &Record<'a>| record.key == key && !record.is_bump_mark();
-        store.visit_records(
-            |record| is_of_key(record).then_some(*record),
-            |record| history.push(store, record),
-        );
+        let is_of_key = |record: &Record<'_>| record.key == key && !record.is_bump_mark();
+        store.visit_chosen(&is_of_key, &mut |record| history.push(store, record));
         history
     }
 

@@ -134,18 +134,18 @@ impl<'a> KeySpaces<'a> {
         self.newest.is_tombstone(number) == Some(true)
     }
 
-    /// Adds a record of the key with this id. Until [`Self::finish`], `live` is the size of the newest record.
+    /// Adds a record of a key, which has this id. Until [`Self::finish`], `live` is the size of the newest record.
     pub(super) fn add(
         &mut self,
         record: &Record<'a>,
+        (key, id): (&[u8], KeyId),
         place: Option<Place>,
-        id: KeyId,
         bytes: RecordBytes,
     ) {
         let number = self.numbers.add(id);
         let tombstones = u32::from(record.tombstone);
         let Some(sizes) = self.sizes.get_mut(number) else {
-            self.texts.push(record.key);
+            self.texts.push(key);
             self.newest.push(record, place, false);
             self.sizes.push(Sizes {
                 live: bytes,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::key_ids::{KeyId, KeyIds, KeyNumbers, to_usize};
 use super::key_texts::KeyTexts;
+use super::passed_record::PassedRecord;
 use super::record::Record;
 use super::record_list::{Place, PlacedRecord, RecordList, RecordReader};
 use super::store::{AtRevision, Store};
@@ -220,12 +221,12 @@ impl<'s, 'a, const N: usize> NewestOfKeys<'s, 'a, N> {
     ) -> Self {
         let reader = RecordReader::new(store);
         let ids = KeyIds::default();
-        let choose = |record: &Record<'a>| {
+        let choose = |record: &PassedRecord<'_, 'a>| {
             let is_evidence = at.map(|at| store.is_evidence_for(record, at));
             let is_chosen = is_evidence.contains(&true) && !record.is_bump_mark();
             let is_chosen = is_chosen && wanted(record.key);
             is_chosen.then(|| Chosen {
-                record: *record,
+                record: record.in_map(),
                 place: as_places.then(|| reader.place_of(record)).flatten(),
                 id: ids.of(record.key),
                 is_evidence,
@@ -237,16 +238,16 @@ impl<'s, 'a, const N: usize> NewestOfKeys<'s, 'a, N> {
             keys: KeyTexts::default(),
             newest: [(); N].map(|()| RecordList::new(reader)),
         };
-        store.visit_records(choose, |chosen| newest.add(&chosen));
+        store.visit_records(choose, |chosen, key| newest.add(&chosen, key));
         newest
     }
 
     /// Adds the next record.
-    fn add(&mut self, chosen: &Chosen<'a, N>) {
+    fn add(&mut self, chosen: &Chosen<'a, N>, key: &[u8]) {
         let record = &chosen.record;
         let number = self.numbers.add(chosen.id);
         if number == self.keys.len() {
-            self.keys.push(record.key);
+            self.keys.push(key);
             self.newest.iter_mut().for_each(RecordList::push_none);
         }
         let of_each = self.newest.iter_mut().zip(chosen.is_evidence);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::bbolt::page_set::PageSet as Pages;
 use crate::bbolt::{
-    Ahead, Bucket, Direction, Element, Leaf, Leaves, LookaheadTask, Prepare, Slot, WalkedPages,
+    Ahead, Bucket, Direction, Element, Leaf, Leaves, LookaheadTask, Prepare, ReadFrom, ReadLeaf,
+    Slot, WalkedPages,
 };
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Severity};
 
@@ -66,11 +67,12 @@ const PASS_LEAVES: usize = 256;
 
 impl AheadCheck {
     /// Checks a leaf, and makes of it what the user needs. `None` if something about it has to be reported.
-    fn of_leaf<'a, C>(
+    fn of_leaf<'c, 'a, C>(
         self,
-        leaf: &Leaf<'a>,
-        make: impl Fn(&Leaf<'a>) -> Option<C>,
+        read: &ReadLeaf<'c, 'a>,
+        make: impl Fn(&ReadLeaf<'c, 'a>) -> Option<C>,
     ) -> Option<(Ends, C)> {
+        let leaf = &read.leaf;
         if leaf.page.usable_count() > MOST_ELEMENTS {
             return None;
         }
@@ -78,7 +80,7 @@ impl AheadCheck {
             Some(compacted) => self.ends(leaf, compacted)?,
             None => None,
         };
-        Some((ends, make(leaf)?))
+        Some((ends, make(read)?))
     }
 
     /// See [`Ends`]. `None` if an element is not a record.
@@ -306,17 +308,18 @@ impl<'a> LeafWalk<'a> {
     }
 
     /// Visits all leaves in their order. While they are visited, the next ones are checked on the other cores.
-    fn visit(&mut self, user: &mut LeafUser<'_, 'a>) {
+    fn visit(&mut self, from: ReadFrom, user: &mut LeafUser<'_, 'a>) {
         // All of it runs on the threads of the pool, so that none has to be woken for each batch.
         rayon::scope(|_| {
             let prepare = user.prepare;
-            let mut ready = self.look_ahead(PASS_LEAVES).map(|task| task.run(prepare));
+            let first = self.look_ahead(PASS_LEAVES);
+            let mut ready = first.map(|task| task.run(from, prepare));
             loop {
                 self.add_ahead(ready.take().unwrap_or_default());
                 let next = self.look_ahead(PASS_LEAVES);
                 let has_more = next.is_some();
                 let (made, has_ended) = rayon::join(
-                    || next.map(|task| task.run(prepare)),
+                    || next.map(|task| task.run(from, prepare)),
                     || self.visit_ready(has_more, user),
                 );
                 if has_ended {
@@ -391,7 +394,10 @@ impl<'a, C: Send> RecordLeaves<'a, C> {
         if self.walk.needs_lookahead()
             && let Some(task) = self.walk.look_ahead(1)
         {
-            let ready = task.run(&|slot, leaf| made.make(slot, || ahead.of_leaf(leaf, &make)));
+            let make = |read: &ReadLeaf<'_, 'a>| make(&read.in_map());
+            let ready = task.run(ReadFrom::Map, &|slot, leaf| {
+                made.make(slot, || ahead.of_leaf(leaf, make))
+            });
             self.walk.add_ahead(ready);
         }
         let (leaf, slot) = self.walk.next(&|slot| made.get(slot, |(ends, _)| *ends))?;
@@ -399,22 +405,24 @@ impl<'a, C: Send> RecordLeaves<'a, C> {
         Some((leaf, content.map(|(_, content)| content)))
     }
 
-    /// Visits all leaves in their order. While they are visited, the next ones are checked, and `make` is called with
-    /// them, on the other cores. Returns the pages of the tree if it has all leaves, so that nothing was salvaged.
+    /// Visits all leaves in their order. While they are visited, the next ones are read and checked, and `make` is called
+    /// with them, on the other cores. Returns the pages of the tree if it has all leaves, so that nothing was salvaged.
     pub(super) fn visit(
         mut self,
-        make: impl Fn(&Leaf<'a>) -> Option<C> + Sync,
+        from: ReadFrom,
+        make: impl Fn(&ReadLeaf<'_, 'a>) -> Option<C> + Sync,
         mut visit: impl FnMut(&Leaf<'a>, Option<C>) + Send,
     ) -> Option<WalkedPages> {
         let (made, ahead) = (&self.made, self.walk.ahead);
-        self.walk.visit(&mut LeafUser {
+        let mut user = LeafUser {
             prepare: &|slot, leaf| made.make(slot, || ahead.of_leaf(leaf, &make)),
             ends_of: &|slot| made.get(slot, |(ends, _)| *ends),
             visit: &mut |leaf, slot| {
                 let content = slot.and_then(|slot| made.take(slot));
                 visit(leaf, content.map(|(_, content)| content));
             },
-        });
+        };
+        self.walk.visit(from, &mut user);
         match self.walk.from {
             LeafSource::Tree(leaves) => Some(leaves.into_walked_pages()),
             LeafSource::Salvaged(_) => None,

@@ -143,6 +143,24 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// The same record with the same key and value at another place in memory.
+    pub(super) fn with_bytes<'b>(&self, key: &'b [u8], value: &'b [u8]) -> Record<'b> {
+        Record {
+            revision: self.revision,
+            tombstone: self.tombstone,
+            key,
+            create_revision: self.create_revision,
+            mod_revision: self.mod_revision,
+            version: self.version,
+            value,
+            lease: self.lease,
+            origin: self.origin,
+            pgid: self.pgid,
+            element: self.element,
+            offset: self.offset,
+        }
+    }
+
     /// Its content as the message that etcd stores.
     #[inline]
     pub fn key_value(&self) -> KeyValue<'a> {

@@ -7,6 +7,7 @@
 use crate::bbolt::{Page, Pages, Pgid};
 use crate::source::Source;
 
+use super::passed_record::PassedRecord;
 use super::record::{Origin, Record};
 use super::revision::Revision;
 use super::store::Store;
@@ -78,6 +79,28 @@ impl Place {
         flags: OTHER,
     };
 
+    /// The place of a record of the tree. None if one of its numbers does not fit.
+    fn new(record: &Record<'_>) -> Option<Self> {
+        let is_usual = record.tombstone || record.mod_revision == record.revision.main;
+        (record.origin == Origin::Live && is_usual).then_some(())?;
+        let since_creation = match record.tombstone {
+            true => 0,
+            false => record.revision.main.checked_sub(record.create_revision)?,
+        };
+        let place = Self {
+            page: u32::try_from(record.pgid?).ok()?,
+            since_creation: u32::try_from(since_creation).ok()?,
+            main: Bytes::new(u64::try_from(record.revision.main).ok()?)?,
+            value_bytes: Bytes::new(record.value.len() as u64)?,
+            version: Bytes::new(u64::try_from(record.version).ok()?)?,
+            sub: u16::try_from(record.revision.sub).ok()?,
+            element: u16::try_from(record.element?).ok()?,
+            flags: 0,
+        };
+        let place = place.with(TOMBSTONE, record.tombstone);
+        Some(place.with(LEASE, record.lease != 0))
+    }
+
     fn has(self, flag: u8) -> bool {
         self.flags & flag != 0
     }
@@ -105,33 +128,17 @@ impl<'a> RecordReader<'a> {
     }
 
     /// The place of a record. None if what is read there is not the same record.
-    pub(super) fn place_of(&self, record: &Record<'a>) -> Option<Place> {
-        if record.origin != Origin::Live {
-            return None;
-        }
-        let page = record.pgid?;
-        let index = record.element?;
-        let element = self.page(page)?.leaf_element(index).ok()?;
-        // The same bytes give the same record.
-        let is_same = element.value_offset == record.offset;
-        let is_usual = record.tombstone || record.mod_revision == record.revision.main;
-        (is_same && is_usual).then_some(())?;
-        let since_creation = match record.tombstone {
-            true => 0,
-            false => record.revision.main.checked_sub(record.create_revision)?,
-        };
-        let place = Place {
-            page: u32::try_from(page).ok()?,
-            since_creation: u32::try_from(since_creation).ok()?,
-            main: Bytes::new(u64::try_from(record.revision.main).ok()?)?,
-            value_bytes: Bytes::new(record.value.len() as u64)?,
-            version: Bytes::new(u64::try_from(record.version).ok()?)?,
-            sub: u16::try_from(record.revision.sub).ok()?,
-            element: u16::try_from(index).ok()?,
-            flags: 0,
-        };
-        let place = place.with(TOMBSTONE, record.tombstone);
-        Some(place.with(LEASE, record.lease != 0))
+    pub(super) fn place_of(&self, record: &PassedRecord<'_, 'a>) -> Option<Place> {
+        let is_same = record.is_as_stored() || self.has(record);
+        is_same.then(|| Place::new(record)).flatten()
+    }
+
+    /// Whether a record is read again from its page and element. The same bytes give the same record.
+    fn has(&self, record: &Record<'_>) -> bool {
+        let page = record.pgid.and_then(|page| self.page(page));
+        let element = record.element.zip(page);
+        let element = element.and_then(|(index, page)| page.leaf_element(index).ok());
+        element.is_some_and(|element| element.value_offset == record.offset)
     }
 
     fn page(&self, pgid: u64) -> Option<Page<'a>> {
@@ -411,7 +418,8 @@ mod tests {
         });
         records.extend(carved);
         for record in &records {
-            list.push(record, reader.place_of(record), false);
+            let place = reader.place_of(&PassedRecord::from(record));
+            list.push(record, place, false);
         }
         for (index, record) in records.iter().enumerate() {
             let again = list.get(index).unwrap();

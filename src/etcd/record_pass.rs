@@ -103,9 +103,9 @@ impl RecordCounts {
         let mut fold = CountFold::<()>::new(store);
         let ids = fold.keys.ids.clone();
         store.visit_records(
-            |record| Some((*record, ids.of(record.key))),
-            |(record, id)| {
-                fold.add(&record, id, &mut |_| None);
+            |record| Some((record.in_map(), ids.of(record.key))),
+            |(record, id), key| {
+                fold.add(&record, (key, id), None);
             },
         );
         fold.finish().0
@@ -130,13 +130,13 @@ impl<'s, 'a, T> CountFold<'s, 'a, T> {
         }
     }
 
-    /// Adds the next record, and returns the number of its key; none for a bump mark. One that contradicts the record of
-    /// its key before it is reported.
+    /// Adds the next record with its key and a value for it, and returns the number of the key; none for a bump mark. A
+    /// record that contradicts the one of its key before it is reported.
     fn add(
         &mut self,
-        record: &Record<'a>,
-        id: KeyId,
-        see: &mut impl FnMut(&Record<'a>) -> Option<T>,
+        record: &Record<'_>,
+        (key, id): (&[u8], KeyId),
+        value: Option<T>,
     ) -> Option<usize> {
         let counts = &mut self.counts;
         counts.records = counts.records.saturating_add(1);
@@ -150,7 +150,6 @@ impl<'s, 'a, T> CountFold<'s, 'a, T> {
             counts.bump_mark = true;
             return None;
         }
-        let value = see(record);
         let newest = NewestRecord::from(record).into();
         let seen = SeenKey { value, newest };
         let number = self.keys.numbers.add(id);
@@ -162,7 +161,7 @@ impl<'s, 'a, T> CountFold<'s, 'a, T> {
             }
             None => {
                 compare_with_newest(self.store, None, record);
-                self.keys.texts.push(record.key);
+                self.keys.texts.push(key);
                 self.keys.newest.push(seen);
             }
         }
@@ -276,19 +275,24 @@ pub struct RecordPass<T> {
 }
 
 impl<T: Send> RecordPass<T> {
-    /// Reads all records of a store. `see` is called with each record that has a key; its result for the newest record of
-    /// each key is kept.
-    pub(super) fn read<'a>(
+    /// Reads all records of a store. `look` is called with each record on all cores, `see` with each record that has a key,
+    /// with its key and what `look` returned. Its result for the newest record of each key is kept.
+    pub(super) fn read<'a, L: Send>(
         store: &Store<'a>,
-        mut see: impl FnMut(&Record<'a>) -> Option<T> + Send,
+        look: impl Fn(&Record<'_>) -> L + Sync,
+        mut see: impl FnMut(&Record<'a>, &[u8], L) -> Option<T> + Send,
     ) -> Self {
         if store.additional().is_empty() {
-            return Self::read_state(store, Hashes::Computed, see);
+            return Self::read_state(store, Hashes::Computed, look, see);
         }
         let mut fold = CountFold::new(store);
         for record in store.records(Direction::Forward) {
-            let id = fold.keys.ids.of(record.key);
-            fold.add(&record, id, &mut see);
+            let key = (record.key, fold.keys.ids.of(record.key));
+            let value = match record.is_bump_mark() {
+                true => None,
+                false => see(&record, record.key, look(&record)),
+            };
+            fold.add(&record, key, value);
         }
         let (counts, keys) = fold.finish();
         Self {
@@ -300,23 +304,26 @@ impl<T: Send> RecordPass<T> {
     }
 
     /// The same for the records of the state alone.
-    pub(super) fn read_state<'a>(
+    pub(super) fn read_state<'a, L: Send>(
         store: &Store<'a>,
         hashes: Hashes,
-        mut see: impl FnMut(&Record<'a>) -> Option<T> + Send,
+        look: impl Fn(&Record<'_>) -> L + Sync,
+        mut see: impl FnMut(&Record<'a>, &[u8], L) -> Option<T> + Send,
     ) -> Self {
         let mut fold = CountFold::new(store);
         let ids = fold.keys.ids.clone();
         let mut hash = (hashes == Hashes::Computed).then(|| HashFold::new(store));
         let has_hashes = hash.is_some();
         let walked = store.state().visit_records(
-            |record, element| {
-                let id = ids.of(record.key);
-                let hashed = has_hashes.then(|| hashed(record, element));
-                Some((*record, id, hashed))
+            |record| {
+                let element = record.element().filter(|_| has_hashes);
+                let hashed = element.map(|element| hashed(record, element));
+                let looked = (!record.is_bump_mark()).then(|| look(record));
+                Some((record.in_map(), ids.of(record.key), looked, hashed))
             },
-            |(record, id, hashed)| {
-                let number = fold.add(&record, id, &mut see);
+            |(record, id, looked, hashed), key| {
+                let value = looked.and_then(|looked| see(&record, key, looked));
+                let number = fold.add(&record, (key, id), value);
                 if let (Some(hash), Some((hashed, lengths))) = (&mut hash, hashed) {
                     hash.add(&hashed, lengths, number);
                 }

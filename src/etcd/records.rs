@@ -2,34 +2,89 @@
 
 use std::sync::Mutex;
 
-use crate::bbolt::{Direction, Element, Leaf, WalkedPages};
+use crate::bbolt::{Direction, Element, Leaf, ReadFrom, ReadLeaf, WalkedPages};
 use crate::diag::Diagnostics;
 
 use super::leaves::{RecordLeaves, leaf_records_with_bytes};
+use super::passed_record::PassedRecord;
 use super::record::{Origin, Record};
 
 /// Empty lists with memory of their own. A list is filled on one core and emptied on another. If its memory were given back
 /// there, both cores would wait for each other in the allocator: a seventh of the time of a pass over a store.
-pub(super) struct SpareLists<T>(Mutex<Vec<Vec<T>>>);
+pub(super) struct SpareLists<L>(Mutex<Vec<L>>);
 
-impl<T> SpareLists<T> {
+impl<L: Default> SpareLists<L> {
     pub(super) fn new() -> Self {
         Self(Mutex::new(Vec::new()))
     }
 
     /// Returns an empty list. It is a new one if no list is kept, or if another core has locked the lists.
-    pub(super) fn take(&self) -> Vec<T> {
+    pub(super) fn take(&self) -> L {
         let spare = self.0.try_lock().ok().and_then(|mut lists| lists.pop());
         spare.unwrap_or_default()
     }
 
-    /// Keeps the memory of a list that was used.
-    pub(super) fn keep(&self, mut list: Vec<T>) {
-        list.clear();
+    /// Keeps the memory of a list that was used, and is empty now.
+    pub(super) fn keep(&self, list: L) {
         if let Ok(mut lists) = self.0.try_lock() {
             lists.push(list);
         }
     }
+}
+
+/// What was made of the records of a leaf, each with the key of its record.
+pub(super) struct MadeOfRecords<T> {
+    items: Vec<(T, usize)>,
+    /// The keys, one after the other. An item has the length of its own.
+    keys: Vec<u8>,
+}
+
+impl<T> Default for MadeOfRecords<T> {
+    fn default() -> Self {
+        Self {
+            items: Vec::new(),
+            keys: Vec::new(),
+        }
+    }
+}
+
+impl<T> MadeOfRecords<T> {
+    fn push(&mut self, item: T, key: &[u8]) {
+        self.keys.extend_from_slice(key);
+        self.items.push((item, key.len()));
+    }
+
+    /// Visits the items in their order, and removes them.
+    pub(super) fn drain(&mut self, mut visit: impl FnMut(T, &[u8])) {
+        let mut keys = self.keys.as_slice();
+        for (item, len) in self.items.drain(..) {
+            let (key, rest) = keys.split_at_checked(len).unwrap_or_default();
+            visit(item, key);
+            keys = rest;
+        }
+        self.keys.clear();
+    }
+}
+
+/// Parses the records of a leaf, and adds to `made`, which is empty, what `choose` makes of each. `None` if something
+/// about a record has to be reported.
+pub(super) fn passed_records<'a, T>(
+    leaf: &ReadLeaf<'_, 'a>,
+    mut made: MadeOfRecords<T>,
+    choose: impl Fn(&PassedRecord<'_, 'a>) -> Option<T>,
+) -> Option<MadeOfRecords<T>> {
+    let origin = Origin::from_leaf(&leaf.leaf);
+    for element in leaf.leaf.elements(Direction::Forward) {
+        let (record, contradiction) = Record::parse(&leaf.leaf.page, &element).ok()?;
+        if contradiction.is_some() {
+            return None;
+        }
+        let passed = PassedRecord::of_leaf(Record { origin, ..record }, element, leaf);
+        if let Some(item) = choose(&passed) {
+            made.push(item, record.key);
+        }
+    }
+    Some(made)
 }
 
 /// Parses the records of a leaf, and adds to `chosen`, an empty list, what `choose` makes of each. `None` if something about
@@ -60,7 +115,7 @@ pub struct Records<'a, T, F> {
     diagnostics: &'a Diagnostics,
     /// What was made of an intact leaf; the next one is the last of the list.
     intact: Vec<T>,
-    spare: SpareLists<T>,
+    spare: SpareLists<Vec<T>>,
     damaged: Option<Box<dyn Iterator<Item = (Record<'a>, Element<'a>)> + Send + 'a>>,
 }
 
@@ -136,30 +191,34 @@ impl<'a, T: Send, F: Fn(&Record<'a>, &Element<'a>) -> Option<T> + Sync> Iterator
     }
 }
 
-/// Visits the records of some leaves, oldest first. `choose` is called with each record and its element on all cores,
-/// `visit` with what it returns, in the order of the records. Returns the pages of the tree if nothing was found wrong on
-/// the way.
+/// Visits the records of some leaves, oldest first. `choose` is called with each record on all cores, `visit` with what it
+/// returns and the key, in the order of the records. Returns the pages of the tree if nothing was found wrong on the way.
 pub(super) fn visit_records<'a, T: Send>(
-    leaves: RecordLeaves<'a, Vec<T>>,
+    (leaves, from): (RecordLeaves<'a, MadeOfRecords<T>>, ReadFrom),
     diagnostics: &'a Diagnostics,
-    choose: impl Fn(&Record<'a>, &Element<'a>) -> Option<T> + Sync,
-    mut visit: impl FnMut(T) + Send,
+    choose: impl Fn(&PassedRecord<'_, 'a>) -> Option<T> + Sync,
+    mut visit: impl FnMut(T, &[u8]) + Send,
 ) -> Option<WalkedPages> {
-    let direction = Direction::Forward;
     let mut is_intact = true;
     let spare = SpareLists::new();
     let walked = leaves.visit(
-        |leaf| intact_records(leaf, direction, spare.take(), &choose),
-        |leaf, chosen| match chosen {
-            Some(mut chosen) => {
-                chosen.drain(..).for_each(&mut visit);
-                spare.keep(chosen);
+        from,
+        |leaf| passed_records(leaf, spare.take(), &choose),
+        |leaf, made| match made {
+            Some(mut made) => {
+                made.drain(&mut visit);
+                spare.keep(made);
             }
             None => {
                 is_intact &= is_intact_leaf(leaf);
-                leaf_records_with_bytes(leaf, direction, diagnostics)
-                    .filter_map(|(record, element)| choose(&record, &element))
-                    .for_each(&mut visit);
+                let read = ReadLeaf::from(leaf);
+                let records = leaf_records_with_bytes(leaf, Direction::Forward, diagnostics);
+                for (record, element) in records {
+                    let passed = PassedRecord::of_leaf(record, element, &read);
+                    if let Some(item) = choose(&passed) {
+                        visit(item, record.key);
+                    }
+                }
             }
         },
     );

@@ -7,14 +7,15 @@
 
 use crate::bbolt::page_use::BucketUse;
 use crate::bbolt::space::{Claims, PageClass, PageRest};
-use crate::bbolt::{Direction, Element, Leaf, MetaChoice, PageUse};
+use crate::bbolt::{Direction, Element, Leaf, MetaChoice, PageUse, ReadLeaf};
 
 use super::defragmentation::{Defragmentation, DefragmentedSize};
 use super::key_ids::{KeyId, KeyIds};
 use super::key_space::{KeySpaces, RecordBytes};
+use super::passed_record::PassedRecord;
 use super::record::{Origin, Record};
 use super::record_list::{Place, RecordReader};
-use super::records::{SpareLists, intact_records};
+use super::records::{SpareLists, passed_records};
 use super::schema;
 use super::state::State;
 
@@ -127,11 +128,11 @@ pub struct BucketSpace<'a> {
 
 impl<'a> FileSpace<'a> {
     /// Measures the file of a state. `after_image` is what follows its pages: the length of the SHA-256, and of the bytes
-    /// after that. `see` is given each record and its size.
+    /// after that. `see` is given each record, its key and its size.
     pub fn read(
         state: &State<'a>,
         after_image: (u64, u64),
-        see: &mut (dyn FnMut(&Record<'a>, RecordBytes) + Send),
+        see: &mut (dyn FnMut(&Record<'a>, &[u8], RecordBytes) + Send),
     ) -> Self {
         let db = state.db();
         let reader = RecordReader::of_pages(db.pages());
@@ -177,15 +178,36 @@ struct FoundRecord<'a> {
     record: Record<'a>,
     place: Option<Place>,
     id: KeyId,
+    stored: StoredAt,
+}
+
+/// Where an element is, and how long it is.
+#[derive(Clone, Copy)]
+struct StoredAt {
+    value_offset: u64,
+    key_bytes: u64,
+    value_bytes: u64,
+}
+
+impl From<&Element<'_>> for StoredAt {
+    fn from(element: &Element<'_>) -> Self {
+        Self {
+            value_offset: element.value_offset,
+            key_bytes: element.key.len() as u64,
+            value_bytes: element.value.len() as u64,
+        }
+    }
 }
 
 impl<'a> FoundRecord<'a> {
-    fn new(record: Record<'a>, ids: &KeyIds, reader: RecordReader<'a>) -> Self {
-        Self {
-            record,
-            place: reader.place_of(&record),
+    /// None of a record that is in no element.
+    fn new(record: &PassedRecord<'_, 'a>, ids: &KeyIds, reader: RecordReader<'a>) -> Option<Self> {
+        Some(Self {
+            stored: record.element()?.into(),
+            record: record.in_map(),
+            place: reader.place_of(record),
             id: ids.of(record.key),
-        }
+        })
     }
 }
 
@@ -197,7 +219,7 @@ struct Fold<'a, 's> {
     reader: RecordReader<'a>,
     ids: KeyIds,
     defragmentation: Defragmentation,
-    see: &'s mut (dyn FnMut(&Record<'a>, RecordBytes) + Send),
+    see: &'s mut (dyn FnMut(&Record<'a>, &[u8], RecordBytes) + Send),
 }
 
 impl<'a> Fold<'a, '_> {
@@ -218,16 +240,15 @@ impl<'a> Fold<'a, '_> {
     /// Reads the leaves of bucket `key`. The records of intact ones are parsed ahead.
     fn records(&mut self, state: &State<'a>) {
         let (ids, reader) = (self.ids.clone(), self.reader);
-        let copy = |record: &Record<'a>, element: &Element<'a>| {
-            let found = FoundRecord::new(*record, &ids, reader);
-            Some((found, *element))
-        };
+        let find = |record: &PassedRecord<'_, 'a>| FoundRecord::new(record, &ids, reader);
         let spare = SpareLists::new();
         state.visit_leaves(
-            |leaf| intact_records(leaf, Direction::Forward, spare.take(), copy),
+            |leaf| passed_records(leaf, spare.take(), find),
             |leaf, records| match records {
                 Some(mut records) => {
-                    self.intact_leaf(leaf, records.drain(..));
+                    // All elements of this leaf are records.
+                    self.claim_table(leaf);
+                    records.drain(|found, key| self.record(&found, key));
                     spare.keep(records);
                 }
                 None => self.leaf(state, leaf),
@@ -235,40 +256,34 @@ impl<'a> Fold<'a, '_> {
         );
     }
 
-    /// The same as [`Self::leaf`] for a leaf whose elements are all records.
-    fn intact_leaf(
-        &mut self,
-        leaf: &Leaf<'a>,
-        records: impl Iterator<Item = (FoundRecord<'a>, Element<'a>)>,
-    ) {
+    /// Claims the header and the element table of a leaf.
+    fn claim_table(&mut self, leaf: &Leaf<'a>) {
         let table = self.claims.claim_table(&leaf.page);
         self.parts.add(Part::Tables, table);
-        for (found, element) in records {
-            self.defragmentation.add(&element);
-            self.record(&element, &found);
-        }
     }
 
     /// Claims the bytes of a leaf: its header, its element table and its records. Invalid elements are reported, and
     /// their page is noted as damaged.
     fn leaf(&mut self, state: &State<'a>, leaf: &Leaf<'a>) {
-        let table = self.claims.claim_table(&leaf.page);
-        self.parts.add(Part::Tables, table);
+        self.claim_table(leaf);
         let mut is_damaged = !leaf.is_whole();
         let origin = Origin::from_leaf(leaf);
+        let read = ReadLeaf::from(leaf);
         for element in leaf.elements(Direction::Forward) {
-            self.defragmentation.add(&element);
             match Record::parse(&leaf.page, &element) {
                 Ok((record, contradiction)) => {
                     if let Some(finding) = contradiction {
                         state.db().diagnostics().report(finding);
                     }
                     let record = Record { origin, ..record };
-                    let found = FoundRecord::new(record, &self.ids, self.reader);
-                    self.record(&element, &found);
+                    let passed = PassedRecord::of_leaf(record, element, &read);
+                    if let Some(found) = FoundRecord::new(&passed, &self.ids, self.reader) {
+                        self.record(&found, record.key);
+                    }
                 }
                 Err(finding) => {
                     is_damaged = true;
+                    self.defragmentation.add(&element);
                     state.db().diagnostics().report(finding);
                 }
             }
@@ -280,12 +295,13 @@ impl<'a> Fold<'a, '_> {
 
     /// Claims the bytes of a record, and adds them to its key. Bytes that another record has already claimed count as
     /// no bytes: that happens in a damaged file only.
-    fn record(&mut self, element: &Element<'a>, found: &FoundRecord<'a>) {
-        let record = &found.record;
-        let key_bytes = element.key.len() as u64;
-        let stored = key_bytes.saturating_add(element.value.len() as u64);
-        let offset = element.value_offset.saturating_sub(key_bytes);
-        let granted = self.claims.claim(offset, stored);
+    fn record(&mut self, found: &FoundRecord<'a>, key: &[u8]) {
+        let FoundRecord { record, stored, .. } = found;
+        let (key_bytes, value_bytes) = (stored.key_bytes, stored.value_bytes);
+        self.defragmentation.add_lengths(key_bytes, value_bytes);
+        let stored_bytes = key_bytes.saturating_add(value_bytes);
+        let offset = stored.value_offset.saturating_sub(key_bytes);
+        let granted = self.claims.claim(offset, stored_bytes);
         if record.is_bump_mark() {
             return self.parts.add(Part::Tables, granted);
         }
@@ -294,8 +310,8 @@ impl<'a> Fold<'a, '_> {
             values,
             heads: granted.saturating_sub(values),
         };
-        (self.see)(record, bytes);
-        self.keys.add(record, found.place, found.id, bytes);
+        (self.see)(record, key, bytes);
+        self.keys.add(record, (key, found.id), found.place, bytes);
     }
 }
 

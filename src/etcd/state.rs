@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::arrange::Arrange as _;
-use crate::bbolt::{Bucket, Db, Direction, Element, Leaf, MetaChoice, PageScan, WalkedPages};
+use crate::bbolt::{
+    Bucket, Db, Direction, Element, Leaf, MetaChoice, PageScan, ReadFrom, ReadLeaf, WalkedPages,
+};
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
 use crate::source::Source;
 
 use super::leaves::RecordLeaves;
+use super::passed_record::PassedRecord;
 use super::record::Record;
-use super::records::{Records, intact_records, visit_records};
+use super::records::{Records, visit_records};
 use super::salvage::{self, LazyScan, Salvage};
 use super::schema::{self, MetaBucket};
 
@@ -310,37 +313,35 @@ impl<'a> State<'a> {
     /// leaf about which something has to be reported.
     pub(super) fn visit_leaves<C: Send>(
         &self,
-        make: impl Fn(&Leaf<'a>) -> Option<C> + Sync,
+        make: impl Fn(&ReadLeaf<'_, 'a>) -> Option<C> + Sync,
         visit: impl FnMut(&Leaf<'a>, Option<C>) + Send,
     ) {
         if let Some(leaves) = self.leaves_with(Direction::Forward) {
-            leaves.visit(make, visit);
+            leaves.visit(ReadFrom::File, make, visit);
         }
     }
 
-    /// The same with what `make` makes of the records of a leaf.
-    pub fn visit_leaf_records<C: Send>(
-        &self,
-        make: impl Fn(Vec<Record<'a>>) -> C + Sync,
-        visit: impl FnMut(&Leaf<'a>, Option<C>) + Send,
-    ) {
-        let copy = |record: &Record<'a>, _: &Element<'a>| Some(*record);
-        self.visit_leaves(
-            |leaf| intact_records(leaf, Direction::Forward, Vec::new(), copy).map(&make),
-            visit,
-        );
-    }
-
-    /// Visits every record of the state, oldest first. `choose` is called with each record and its element on all cores,
-    /// `visit` with what it returns, in the order of the records. Returns the pages of the tree of bucket `key` if it has all
+    /// Visits every record of the state, oldest first. `choose` is called with each record on all cores, `visit` with what
+    /// it returns and the key, in the order of the records. Returns the pages of the tree of bucket `key` if it has all
     /// records and each element of it is one, so that what was visited is exactly the bucket.
     pub fn visit_records<T: Send>(
         &self,
-        choose: impl Fn(&Record<'a>, &Element<'a>) -> Option<T> + Sync,
-        visit: impl FnMut(T) + Send,
+        choose: impl Fn(&PassedRecord<'_, 'a>) -> Option<T> + Sync,
+        visit: impl FnMut(T, &[u8]) + Send,
+    ) -> Option<WalkedPages> {
+        self.visit_records_from(ReadFrom::File, choose, visit)
+    }
+
+    /// The same with the choice from where the records are read. If what `choose` returns needs the bytes of the records,
+    /// the map is better.
+    pub fn visit_records_from<T: Send>(
+        &self,
+        from: ReadFrom,
+        choose: impl Fn(&PassedRecord<'_, 'a>) -> Option<T> + Sync,
+        visit: impl FnMut(T, &[u8]) + Send,
     ) -> Option<WalkedPages> {
         let leaves = self.leaves_with(Direction::Forward)?;
-        visit_records(leaves, self.db.diagnostics(), choose, visit)
+        visit_records((leaves, from), self.db.diagnostics(), choose, visit)
     }
 }
 

@@ -162,7 +162,7 @@ impl Unreachable {
 impl SnapshotStatus {
     /// The numbers that etcdutl 3.6 prints for the store. They are 0 if there is no bucket `key`, see [`Unreachable::check`].
     pub fn read(store: &Store<'_>) -> Self {
-        let pass = RecordPass::<()>::read(store, |_| None);
+        let pass = RecordPass::<()>::read(store, |_| (), |_, _, ()| None);
         let counts = pass.counts;
         let Backend { hash, buckets, .. } = Backend::read(store, pass.exact.map(|(_, sums)| sums));
         Self {
@@ -180,17 +180,19 @@ impl SnapshotStatus {
 impl StoreStatus {
     /// Reads the whole store.
     pub fn read(store: &Store<'_>) -> Self {
-        Self::read_with(store, |_| None::<()>).0
+        Self::read_with(store, |_| (), |_, _, ()| None::<()>).0
     }
 
-    /// Reads the whole store, and keeps the result of `see` for the newest record of each key. `see` is called with each
-    /// record that has a key. Its results should be small, because a store has many keys.
-    pub fn read_with<'a, T: Send>(
+    /// Reads the whole store, and keeps the result of `see` for the newest record of each key. `look` is called with each
+    /// record on all cores, `see` with each record that has a key, with its key and what `look` returned. Its results should
+    /// be small, because a store has many keys.
+    pub fn read_with<'a, L: Send, T: Send>(
         store: &Store<'a>,
-        see: impl FnMut(&Record<'a>) -> Option<T> + Send,
+        look: impl Fn(&Record<'_>) -> L + Sync,
+        see: impl FnMut(&Record<'a>, &[u8], L) -> Option<T> + Send,
     ) -> (Self, SeenKeys<T>) {
         // The records first: their walk finds most of the damage, with the most exact places.
-        let pass = Unreachable::check(store).map(|()| RecordPass::read(store, see));
+        let pass = Unreachable::check(store).map(|()| RecordPass::read(store, look, see));
         Self::from_pass(store, pass)
     }
 

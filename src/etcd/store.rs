@@ -6,11 +6,12 @@ mod interleaved;
 use std::sync::Arc;
 
 use crate::Error;
-use crate::bbolt::{Bucket, Db, Direction, Leaf};
+use crate::bbolt::{Bucket, Db, Direction, Leaf, ReadFrom};
 use crate::diag::Diagnostics;
 use crate::source::Source;
 
 use super::leaves::RecordLeaves;
+use super::passed_record::PassedRecord;
 use super::record::{Record, report_contradiction};
 use super::schema::MetaBucket;
 use super::state::State;
@@ -247,18 +248,21 @@ impl<'a> Store<'a> {
         Interleaved::new(state, Arc::clone(&self.additional), source, direction)
     }
 
-    /// Visits every record, oldest first. `choose` is called with each record on all cores, `visit` with what it returns,
-    /// in the order of the records.
+    /// Visits every record, oldest first. `choose` is called with each record on all cores, `visit` with what it returns
+    /// and the key, in the order of the records.
     pub fn visit_records<T: Send>(
         &self,
-        choose: impl Fn(&Record<'a>) -> Option<T> + Sync,
-        visit: impl FnMut(T) + Send,
+        choose: impl Fn(&PassedRecord<'_, 'a>) -> Option<T> + Sync,
+        mut visit: impl FnMut(T, &[u8]) + Send,
     ) {
         if self.additional.is_empty() {
-            self.state.visit_records(|record, _| choose(record), visit);
-        } else {
-            let records = self.records(Direction::Forward);
-            records.filter_map(|record| choose(&record)).for_each(visit);
+            self.state.visit_records(choose, visit);
+            return;
+        }
+        for record in self.records(Direction::Forward) {
+            if let Some(item) = choose(&PassedRecord::from(&record)) {
+                visit(item, record.key);
+            }
         }
     }
 
@@ -266,19 +270,23 @@ impl<'a> Store<'a> {
     /// compiled once for all callers, it is better than [`Self::visit_records`] if few records are chosen.
     pub fn visit_chosen(
         &self,
-        is_chosen: &(dyn Fn(&Record<'a>) -> bool + Sync),
+        is_chosen: &(dyn Fn(&Record<'_>) -> bool + Sync),
         visit: &mut (dyn FnMut(Record<'a>) + Send),
     ) {
-        self.visit_records(|record| is_chosen(record).then_some(*record), visit);
+        self.visit_records(
+            |record| is_chosen(record).then(|| record.in_map()),
+            |record, _| visit(record),
+        );
     }
 
-    /// As [`State::visit_records`], without the records of other origins and without their elements.
+    /// As [`State::visit_records_from`], without the records of other origins.
     pub fn visit_state_records<T: Send>(
         &self,
-        choose: impl Fn(&Record<'a>) -> Option<T> + Sync,
-        visit: impl FnMut(T) + Send,
+        from: ReadFrom,
+        choose: impl Fn(&PassedRecord<'_, 'a>) -> Option<T> + Sync,
+        visit: impl FnMut(T, &[u8]) + Send,
     ) {
-        self.state.visit_records(|record, _| choose(record), visit);
+        self.state.visit_records_from(from, choose, visit);
     }
 
     /// Whether there is a record for whose key `covers` is true.

@@ -25,8 +25,8 @@ pub struct KeyTotals<'a> {
 pub fn key_totals<'a>(store: &Store<'a>) -> Vec<(Box<[u8]>, KeyTotals<'a>)> {
     let mut keys: FastMap<Box<[u8]>, Fold<'a>> = FastMap::default();
     store.visit_records(
-        |record| (!record.is_bump_mark()).then_some(*record),
-        |record| match keys.get_mut(record.key) {
+        |record| (!record.is_bump_mark()).then(|| record.in_map()),
+        |record, key| match keys.get_mut(key) {
             Some(fold) => {
                 compare(store, fold.newest.as_ref(), &record);
                 fold.add(record);
@@ -35,7 +35,7 @@ pub fn key_totals<'a>(store: &Store<'a>) -> Vec<(Box<[u8]>, KeyTotals<'a>)> {
                 compare(store, None, &record);
                 let mut fold = Fold::default();
                 fold.add(record);
-                keys.insert(record.key.into(), fold);
+                keys.insert(key.into(), fold);
             }
         },
     );

@@ -107,15 +107,22 @@ pub struct Encryption {
 }
 
 impl Audit {
+    /// The protection of a value that is not encrypted; none of an encrypted one.
+    #[must_use]
+    pub fn of_clear(value: &[u8]) -> Option<ProtectionId> {
+        match value {
+            _ if value.starts_with(ENCRYPTED_PREFIX) => None,
+            _ if value.starts_with(SECRET_START) => Some(ProtectionId::SECRET),
+            _ if value.starts_with(PROTOBUF_MAGIC) => Some(ProtectionId::OBJECT),
+            _ if value.starts_with(b"{") => Some(ProtectionId::JSON),
+            _ => Some(ProtectionId::OTHER),
+        }
+    }
+
     /// The protection of a value.
     pub fn protection(&mut self, value: &[u8]) -> ProtectionId {
-        if !value.starts_with(ENCRYPTED_PREFIX) {
-            return match value {
-                _ if value.starts_with(SECRET_START) => ProtectionId::SECRET,
-                _ if value.starts_with(PROTOBUF_MAGIC) => ProtectionId::OBJECT,
-                _ if value.starts_with(b"{") => ProtectionId::JSON,
-                _ => ProtectionId::OTHER,
-            };
+        if let Some(clear) = Self::of_clear(value) {
+            return clear;
         }
         let Some(encrypted) = EncryptedValue::parse(value) else {
             return ProtectionId::DAMAGED;

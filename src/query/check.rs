@@ -7,7 +7,7 @@ use crate::etcd::check::{check as check_records, check_former, report_unknown};
 use crate::etcd::record::Record;
 use crate::etcd::record_pass::{Hashes, RecordPass, SeenKeys};
 use crate::etcd::{Store, schema};
-use crate::k8s::audit::ProtectionId;
+use crate::k8s::audit::{Audit, ProtectionId};
 use crate::k8s::encrypt::Keyring;
 
 use super::directory;
@@ -68,8 +68,10 @@ pub struct CheckResult {
     pub in_other_layers: u64,
 }
 
-/// What is noted of a record on the way.
-pub type Look<'l, 'a> = dyn FnMut(&Record<'a>) -> Option<ProtectionId> + Send + 'l;
+/// What is noted of a record on the way. It is given the record, its key, and how its value is protected if it is not
+/// encrypted.
+pub type Look<'l, 'a> =
+    dyn FnMut(&Record<'a>, &[u8], Option<ProtectionId>) -> Option<ProtectionId> + Send + 'l;
 
 /// The first half of the checks of layer bbolt around a pass over the records, which checks the pages of bucket `key`:
 /// checks the pages of all other buckets. [`check_pages`] is the second half.
@@ -124,7 +126,7 @@ impl<'c> Check<'c> {
 
     /// Checks the file by its store, which is already open, and the delta snapshots next to the database.
     pub fn run_on(&self, store: &Store<'c>) -> CheckResult {
-        self.run_with(store, Hashes::Omitted, &mut |_| None).0
+        self.run_with(store, Hashes::Omitted, &mut |_, _, _| None).0
     }
 
     /// The same. Also returns the pass over the records of the state, if the check made one: with their hashes if these are
@@ -199,11 +201,12 @@ impl<'c> Check<'c> {
             let (db, quiet) = (store.db(), &quiet);
             let (records, of_pages) = rayon::join(
                 || {
-                    check_records(store, hashes, |record| {
+                    let protection = |record: &Record<'_>| Audit::of_clear(record.value);
+                    check_records(store, hashes, protection, |record, key, protection| {
                         if has_objects {
-                            definitions.see(record);
+                            definitions.see(record, key);
                         }
-                        look(record)
+                        look(record, key, protection)
                     })
                 },
                 || has_pages.then(|| read_page_use(db, quiet)).flatten(),

@@ -106,7 +106,9 @@ impl FileStatus {
             false => Hashes::Omitted,
         };
         let mut look = ValueLook::default();
-        let (checked, pass) = check.run_with(store, hashes, &mut |record| look.see(record));
+        let (checked, pass) = check.run_with(store, hashes, &mut |record, key, way| {
+            look.see(record, key, way)
+        });
         let is_exact = is_plain && !evidence.diagnostics().found_any();
         let pass = pass.filter(|pass| is_exact && pass.walked.is_some());
         let (status, encryption) = match pass {
@@ -117,7 +119,11 @@ impl FileStatus {
             }
             None => {
                 let mut look = ValueLook::default();
-                let (status, keys) = StoreStatus::read_with(store, |record| look.see(record));
+                let protection = |record: &Record<'_>| Audit::of_clear(record.value);
+                let (status, keys) =
+                    StoreStatus::read_with(store, protection, |record, key, way| {
+                        look.see(record, key, way)
+                    });
                 (status, look.finish(&keys))
             }
         };
@@ -147,14 +153,19 @@ struct ValueLook {
 }
 
 impl ValueLook {
-    /// Notes the value of a record, and returns how it is protected.
-    fn see(&mut self, record: &Record<'_>) -> Option<ProtectionId> {
+    /// Notes the value of a record, and returns how it is protected. `clear` is that of a value that is not encrypted.
+    fn see(
+        &mut self,
+        record: &Record<'_>,
+        key: &[u8],
+        clear: Option<ProtectionId>,
+    ) -> Option<ProtectionId> {
         if record.tombstone {
             return None;
         }
-        self.survey.look(record.key, record.value);
-        let way = self.audit.protection(record.value);
-        let clear = way.is_secret_in_the_clear(record.key);
+        self.survey.look(key, record.value);
+        let way = clear.unwrap_or_else(|| self.audit.protection(record.value));
+        let clear = way.is_secret_in_the_clear(key);
         self.secret_records = self.secret_records.saturating_add(u64::from(clear));
         Some(way)
     }

@@ -2,11 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::bbolt::Direction;
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
-use crate::etcd::leaves::leaf_records;
 use crate::etcd::record_pass::SeenKeys;
-use crate::etcd::{Record, Store, schema};
+use crate::etcd::{PassedRecord, Record, Store, schema};
 use crate::fast_map::FastMap;
 use crate::k8s::audit::ProtectionId;
 use crate::k8s::catalog::{Catalog, Survey};
@@ -20,17 +18,17 @@ use crate::named::key_text;
 pub struct Definitions<'a> {
     survey: Survey,
     /// The newest record of each definition.
-    newest: FastMap<&'a [u8], Record<'a>>,
+    newest: FastMap<Box<[u8]>, Record<'a>>,
 }
 
 impl<'a> Definitions<'a> {
-    /// Reads one record.
-    pub fn see(&mut self, record: &Record<'a>) {
-        if Survey::is_definition(record.key) {
-            self.newest.insert(record.key, *record);
+    /// Reads one record, which has this key.
+    pub fn see(&mut self, record: &Record<'a>, key: &[u8]) {
+        if Survey::is_definition(key) {
+            self.newest.insert(key.into(), *record);
         }
         if !record.tombstone {
-            self.survey.look(record.key, record.value);
+            self.survey.look(key, record.value);
         }
     }
 
@@ -38,12 +36,12 @@ impl<'a> Definitions<'a> {
     pub fn into_catalog(self, keyring: &Keyring) -> Catalog {
         let mut catalog = self.survey.into_catalog();
         let mut newest: Vec<_> = self.newest.into_iter().collect();
-        newest.sort_unstable_by_key(|(key, _)| *key);
+        newest.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         for (key, record) in newest.into_iter().filter(|(_, record)| !record.tombstone) {
-            if let Ok(value) = keyring.decrypt(key, record.value)
+            if let Ok(value) = keyring.decrypt(&key, record.value)
                 && let Ok((definition, _)) = tree_of(&value)
             {
-                catalog.define_by(key, definition);
+                catalog.define_by(&key, definition);
             }
         }
         catalog
@@ -92,33 +90,21 @@ impl<'o, 'a> ObjectCheck<'o, 'a> {
 
     /// Looks at every value, of older versions too. Findings are reported in the order of the records.
     pub fn check(&mut self, store: &Store<'a>) {
-        let (keyring, catalog, diagnostics) = (self.keyring, self.catalog, self.diagnostics);
-        // A checker keeps its buffers, so it is used again for the next leaf.
+        let (keyring, catalog) = (self.keyring, self.catalog);
+        // A checker keeps its buffers, so it is used again for the next record.
         let checkers: Mutex<Vec<Checker>> = Mutex::default();
         let lock = || checkers.lock().unwrap_or_else(PoisonError::into_inner);
-        let look = |records: &mut dyn Iterator<Item = Record<'a>>| {
+        let look = |record: &PassedRecord<'_, 'a>| {
+            if record.tombstone || record.is_bump_mark() {
+                return None;
+            }
             let mut checker = lock().pop().unwrap_or_default();
-            let puts = records.filter(|record| !record.tombstone && !record.is_bump_mark());
-            let looks = puts.filter_map(|record| {
-                let look = look(&mut checker, keyring, catalog, &record)?;
-                Some((record, look))
-            });
-            let looks: Vec<(Record<'a>, Look)> = looks.collect();
+            let look = look(&mut checker, keyring, catalog, record);
             lock().push(checker);
-            looks
+            Some((record.in_map(), look?))
         };
-        store.state().visit_leaf_records(
-            |records| look(&mut records.into_iter()),
-            |leaf, looks| {
-                let looks = looks.unwrap_or_else(|| {
-                    let mut records = leaf_records(leaf, Direction::Forward, diagnostics);
-                    look(&mut records)
-                });
-                for (record, look) in looks {
-                    self.take(&record, look);
-                }
-            },
-        );
+        let state = store.state();
+        state.visit_records(look, |(record, look), _| self.take(&record, look));
     }
 
     fn take(&mut self, record: &Record<'a>, look: Look) {

@@ -204,9 +204,9 @@ impl<'a> Space<'a> {
             .saturating_sub(after_trailer);
         let mut survey = Survey::default();
         let after_image = (trailer, after_trailer);
-        let file = FileSpace::read(store.state(), after_image, &mut |record, bytes| {
+        let file = FileSpace::read(store.state(), after_image, &mut |record, key, bytes| {
             if !record.tombstone {
-                survey.look(record.key, record.value);
+                survey.look(key, record.value);
             }
             if by == SpaceBy::Manager {
                 by_manager.add(record, bytes);

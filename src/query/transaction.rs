@@ -223,13 +223,12 @@ fn written<'a>(question: &Question<'a>, main: i64, sub: Option<i64>) -> Vec<Even
         record.revision.main == main && sub.is_none_or(|sub| record.revision.sub == sub)
     };
     let mut written = HashSet::new();
-    let key = |record: &Record<'a>| {
-        let is_chosen = is_asked(record) && !record.is_bump_mark();
-        is_chosen.then_some(record.key)
-    };
-    question.store().visit_records(key, |key| {
-        written.insert(key);
-    });
+    question.store().visit_records(
+        |record| (is_asked(record) && !record.is_bump_mark()).then_some(()),
+        |(), key| {
+            written.insert(key.to_vec());
+        },
+    );
     let history = question.events_and_times(|key| written.contains(key));
     let events = history.iter().filter(|event| is_asked(&event.record));
     events.collect()

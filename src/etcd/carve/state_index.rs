@@ -74,7 +74,7 @@ impl<'a> StateIndex<'a> {
             far_runs: Vec::new(),
         };
         state.visit_leaves(
-            |leaf| Some(first_revision(leaf)),
+            |leaf| Some(first_revision(&leaf.leaf)),
             |leaf, first| index.add(leaf, first.unwrap_or_else(|| first_revision(leaf))),
         );
         // The leaves of a damaged tree may be out of order.

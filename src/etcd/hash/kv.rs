@@ -234,14 +234,12 @@ pub fn hash_kv_continued(
     let mut hash = RunningHashKv::as_compacted(store, compacted);
     let (ids, mut numbers) = (KeyIds::default(), KeyNumbers::default());
     store.state().visit_records(
-        |record, element| {
-            let is_asked = record.revision.main <= at;
-            is_asked.then(|| {
-                let hashed = HashedRecord::new(record, element.key, element.value);
-                (hashed, ids.of(record.key))
-            })
+        |record| {
+            let element = record.element().filter(|_| record.revision.main <= at)?;
+            let hashed = HashedRecord::new(record, element.key, element.value);
+            Some((hashed, ids.of(record.key)))
         },
-        |(record, id)| {
+        |(record, id), _| {
             if record.revision.main > compacted {
                 hash.compact();
             }

@@ -7,11 +7,13 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 
 use serde_json::Value;
 
-use crate::bbolt::Direction;
+use crate::bbolt::{Direction, ReadFrom};
 use crate::compact_map::CompactMap;
 use crate::etcd::generation::Transition;
 use crate::etcd::key_ids::{KeyId, KeyIds, KeyNumbers};
-use crate::etcd::{AtRevision, EventChooser, EventFold, Generation, Record, Revision, Store};
+use crate::etcd::{
+    AtRevision, EventChooser, EventFold, Generation, PassedRecord, Record, Revision, Store,
+};
 use crate::k8s::anchors::Times;
 use crate::k8s::catalog::{Catalog, ClusterName, Location, Namespace};
 use crate::k8s::controlled::{self, OtherObjects, Reason};
@@ -301,16 +303,17 @@ impl ObjectHistory {
         };
         if store.additional().is_empty() {
             let (chooser, mut events) = events.take().unzip();
-            let choose = |record: &Record<'a>| chooser.and_then(|chooser| chooser.choose(record));
-            store.visit_state_records(
-                |record| is_read(record).then(|| (*record, read(record), choose(record))),
-                |(record, read, chosen)| {
-                    add(record, read);
-                    if let (Some(events), Some(chosen)) = (events.as_deref_mut(), chosen) {
-                        events.add(&chosen);
-                    }
-                },
-            );
+            let choose = |record: &PassedRecord<'_, 'a>| {
+                let in_map = record.in_map();
+                let chosen = chooser.and_then(|chooser| chooser.choose(record));
+                is_read(record).then(|| (in_map, read(&in_map), chosen))
+            };
+            store.visit_state_records(ReadFrom::Map, choose, |(record, read, chosen), key| {
+                add(record, read);
+                if let (Some(events), Some(chosen)) = (events.as_deref_mut(), chosen) {
+                    events.add(&chosen, key);
+                }
+            });
         } else {
             let records = store.records(Direction::Forward).filter(is_read);
             read_ahead(records, read, add);

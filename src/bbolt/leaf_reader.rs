@@ -1,0 +1,174 @@
+//! Reads the leaves of a walk by system calls: leaves that follow each other in the file with one call.
+//!
+//! A pass that looks at each leaf once needs its bytes only for a moment. With the map, the system maps each page of the
+//! file and unmaps it later, and each first look waits for memory. A copy takes the same time, and its bytes are in the
+//! cache of the core that looks at them.
+
+use crate::bytes::Span;
+use crate::source::Source;
+
+use super::leaf::Leaf;
+use super::page::{HEADER_BYTES, Page, Pgid};
+use super::pages::Pages;
+
+/// The most bytes that one call reads. A longer leaf is read from the map, so that its pages are only read if they are
+/// needed.
+const MOST_BYTES: usize = 128 << 10;
+
+/// The copy begins at a multiple of this many bytes. The pages of the file begin at multiples too, and to a place that is a
+/// few bytes further the processor copies at a quarter of the speed.
+const ALIGNMENT: usize = 64;
+
+/// A page belongs to a call if at most this many pages are between it and the page before it. A leaf of etcd has about
+/// 3 pages.
+const MOST_PAGES_BETWEEN: u64 = 16;
+
+/// A leaf that is checked ahead. Its bytes are those of the map, or a copy that is dropped soon.
+#[derive(Debug)]
+pub struct ReadLeaf<'c, 'a> {
+    /// The leaf.
+    pub leaf: Leaf<'c>,
+    /// The same bytes in the map.
+    mapped: Span<'a>,
+    is_as_stored: bool,
+}
+
+impl<'c, 'a> ReadLeaf<'c, 'a> {
+    /// A leaf of an intact page. Its run is as long as the header of the page states.
+    pub(super) fn as_stored(leaf: Leaf<'c>, mapped: Span<'a>) -> Self {
+        Self {
+            leaf,
+            mapped,
+            is_as_stored: true,
+        }
+    }
+
+    /// Whether its page is intact, so that the page alone gives the same elements.
+    pub fn is_as_stored(&self) -> bool {
+        self.is_as_stored
+    }
+
+    /// The same leaf in the map. None of its bytes is read.
+    pub fn in_map(&self) -> Leaf<'a> {
+        self.leaf.clone().with_run(self.mapped)
+    }
+
+    /// A part of the leaf in the map. None of its bytes is read.
+    pub fn part_in_map(&self, part: &'c [u8]) -> &'a [u8] {
+        let copy = self.leaf.page.run().bytes();
+        let start = part.as_ptr().addr().wrapping_sub(copy.as_ptr().addr());
+        let end = start.wrapping_add(part.len());
+        let mapped = self.mapped.bytes().get(start..end);
+        debug_assert!(mapped.is_some() || part.is_empty(), "a part of this leaf");
+        mapped.unwrap_or_default()
+    }
+}
+
+impl<'a> From<&Leaf<'a>> for ReadLeaf<'a, 'a> {
+    fn from(leaf: &Leaf<'a>) -> Self {
+        Self {
+            leaf: leaf.clone(),
+            mapped: leaf.page.run(),
+            is_as_stored: false,
+        }
+    }
+}
+
+/// Reads pages one after the other.
+pub(super) struct LeafReader<'b, 'a> {
+    pages: Pages<'a>,
+    source: &'a Source,
+    /// Where its bytes may be.
+    buffer: &'b mut [u8],
+    /// Where these bytes are in the file image.
+    start: usize,
+    /// How many there are.
+    len: usize,
+    /// The length of the last run. It is expected of the next one.
+    run_bytes: usize,
+}
+
+impl<'b, 'a> LeafReader<'b, 'a> {
+    /// `memory` is used for the bytes that are read, and grows if it is too small.
+    pub(super) fn new(pages: Pages<'a>, source: &'a Source, memory: &'b mut Vec<u8>) -> Self {
+        memory.resize(MOST_BYTES.saturating_add(ALIGNMENT), 0);
+        let unaligned = memory.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+        let (_, buffer) = memory.split_at_mut(unaligned);
+        Self {
+            pages,
+            source,
+            buffer,
+            start: 0,
+            len: 0,
+            run_bytes: pages.page_size(),
+        }
+    }
+
+    /// A copy of a page with its run, and the same run in the map. The pages of `following` are expected next. None if the
+    /// page has to be read from the map: it is long, or it cannot be read.
+    pub(super) fn page(&mut self, pgid: Pgid, following: &[Pgid]) -> Option<(Page<'_>, Span<'a>)> {
+        let tail = self.pages.tail(pgid)?;
+        let start = self.pages.image().len().checked_sub(tail.len())?;
+        if !self.has(start, HEADER_BYTES) {
+            self.read(start, tail, self.expected_bytes(pgid, following))?;
+        }
+        let run_bytes = self
+            .pages
+            .run_in(tail, &self.parse(pgid, start, HEADER_BYTES)?)
+            .len();
+        if run_bytes > MOST_BYTES {
+            return None;
+        }
+        self.run_bytes = run_bytes;
+        if !self.has(start, run_bytes) {
+            self.read(start, tail, self.expected_bytes(pgid, following))?;
+        }
+        let mapped = Span::new(
+            tail.get(..run_bytes)?,
+            self.pages.offset_of(pgid),
+            self.pages.order(),
+        );
+        Some((self.parse(pgid, start, run_bytes)?, mapped))
+    }
+
+    /// Whether these bytes of the image are in the buffer.
+    fn has(&self, start: usize, len: usize) -> bool {
+        let skipped = start.checked_sub(self.start);
+        skipped.is_some_and(|skipped| skipped.saturating_add(len) <= self.len)
+    }
+
+    /// The page at a position in the image, with a run of so many bytes. They have to be in the buffer.
+    fn parse(&self, pgid: Pgid, start: usize, len: usize) -> Option<Page<'_>> {
+        let at = start.checked_sub(self.start)?;
+        let bytes = self.buffer.get(at..at.checked_add(len)?)?;
+        let span = Span::new(bytes, self.pages.offset_of(pgid), self.pages.order());
+        Page::parse(pgid, span, false)
+    }
+
+    /// How many bytes the next call should read: those of the page, and of the pages that follow it closely.
+    fn expected_bytes(&self, pgid: Pgid, following: &[Pgid]) -> usize {
+        let page_size = self.pages.page_size();
+        let most_pages = (MOST_BYTES / page_size) as u64;
+        let mut last = pgid.0;
+        for next in following {
+            let is_near = next.0 > last && next.0 - last <= MOST_PAGES_BETWEEN;
+            if !is_near || next.0 - pgid.0 >= most_pages {
+                break;
+            }
+            last = next.0;
+        }
+        let pages = usize::try_from(last - pgid.0).unwrap_or_default();
+        let bytes = pages.saturating_mul(page_size);
+        bytes.saturating_add(self.run_bytes).min(MOST_BYTES)
+    }
+
+    /// Reads bytes from the start of `tail`, which begins at `start` in the image.
+    fn read(&mut self, start: usize, tail: &[u8], len: usize) -> Option<()> {
+        let part = tail.get(..len).unwrap_or(tail);
+        self.len = 0;
+        let copy = self.buffer.get_mut(..part.len())?;
+        self.source.read_again(part, copy)?;
+        (self.start, self.len) = (start, part.len());
+        Some(())
+    }
+}
