@@ -17,6 +17,7 @@ mod error;
 mod guard;
 mod locate;
 mod log_dir;
+mod map_speed;
 mod open_file;
 mod trailer;
 mod unpack;
@@ -36,6 +37,7 @@ use work::Work;
 
 use guard::GuardedMap;
 use locate::{database_path, locate, require_regular};
+use map_speed::MapSpeed;
 use open_file::open_read_only;
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -83,6 +85,8 @@ pub struct Source {
     found_image_len: Option<usize>,
     /// How far a pass over the file is.
     work: Work,
+    /// See [`Self::is_map_fast`].
+    map_speed: MapSpeed,
     /// Where it comes from, if it was unpacked.
     unpacked: Option<Box<Unpacked>>,
 }
@@ -123,6 +127,7 @@ impl Source {
             opened: Some(OpenFile { map, file }),
             found_image_len: None,
             work: Work::default(),
+            map_speed: MapSpeed::default(),
             unpacked: None,
         })
     }
@@ -174,6 +179,7 @@ impl Source {
             opened: Some(OpenFile { map, file }),
             found_image_len: None,
             work: Work::default(),
+            map_speed: MapSpeed::default(),
             unpacked: Some(Box::new(unpacked)),
         })
     }
@@ -203,6 +209,7 @@ impl Source {
             opened: None,
             found_image_len: None,
             work: Work::default(),
+            map_speed: MapSpeed::default(),
             unpacked: None,
         }
     }
@@ -386,6 +393,19 @@ impl Source {
     #[cfg(not(unix))]
     pub(crate) fn read_again(&self, _part: &[u8], _copy: &mut [u8]) -> Option<()> {
         None
+    }
+
+    /// Whether reading the map takes less time now than copying the file by system calls. `sample` reads some pages that
+    /// will be read in any case, and returns how many bytes they stand for. Not every call samples.
+    pub(crate) fn is_map_fast(&self, sample: Option<&dyn Fn() -> u64>) -> bool {
+        self.map_speed.is_fast(sample)
+    }
+
+    /// The same file, whose map is taken for slow, or for fast.
+    #[cfg(test)]
+    pub(crate) fn with_map(mut self, is_slow: bool) -> Self {
+        self.map_speed = MapSpeed::sampled(is_slow);
+        self
     }
 
     /// Tells the system that the file will be read from front to back.

@@ -9,11 +9,11 @@ use crate::source::Source;
 
 use super::bucket::{Bucket, beyond_limits, is_bucket};
 use super::db::Db;
-use super::leaf::Direction;
+use super::leaf::{Direction, Leaf};
 use super::meta::{Meta, MetaError, NO_FREELIST};
 use super::page::Pgid;
 use super::page_set::PageSet;
-use super::page_use::PageUse;
+use super::page_use::{PageUse, WalkedTree};
 
 /// Offsets of the fields of a meta page, in bytes; see [`super::meta`].
 const FLAGS_AT: u64 = 28;
@@ -82,10 +82,15 @@ pub struct PageCounts {
     pub free: u64,
 }
 
-/// The use of all pages, for [`check`]. It can be read while other threads read the trees. None if something has to be
-/// reported: then [`check`] reads it itself, so that findings come in the same order in every run.
-pub fn read_page_use<'b>(db: &Db<'b>, quiet: &'b Diagnostics) -> Option<PageUse<'b>> {
-    let page_use = PageUse::read_shared(&db.with_root(db.meta().root, quiet));
+/// The use of all pages, for [`check`]. It can be read while other threads read the trees. If one of them was walked already
+/// and has no damage, it is not read again. None if something has to be reported: then [`check`] reads it itself, so that
+/// findings come in the same order in every run.
+pub fn read_page_use<'b>(
+    db: &Db<'b>,
+    walked: Option<WalkedTree<'_>>,
+    quiet: &'b Diagnostics,
+) -> Option<PageUse<'b>> {
+    let page_use = PageUse::read_shared(&db.with_root(db.meta().root, quiet), walked);
     quiet.by_code().is_empty().then_some(page_use)
 }
 
@@ -94,7 +99,7 @@ pub fn read_page_use<'b>(db: &Db<'b>, quiet: &'b Diagnostics) -> Option<PageUse<
 pub fn check(db: &Db<'_>, source: &Source, page_use: Option<PageUse<'_>>) -> PageCounts {
     check_metas(db);
     check_tail(db, source);
-    let page_use = page_use.unwrap_or_else(|| PageUse::read_shared(db));
+    let page_use = page_use.unwrap_or_else(|| PageUse::read_shared(db, None));
     if db.meta().freelist != NO_FREELIST {
         freelist::check(db, &page_use);
     }
@@ -129,7 +134,13 @@ pub fn walk<'a>(db: &Db<'a>, buckets: impl IntoIterator<Item = Bucket<'a>>) {
     let mut walked = waiting.len();
     while let Some((bucket, nesting)) = waiting.pop() {
         let nesting = nesting.saturating_add(1);
-        for leaf in bucket.leaves(db.diagnostics(), Direction::Forward) {
+        let mut leaves = bucket.leaves(db.diagnostics(), Direction::Forward);
+        let has_no_bucket = |leaf: &Leaf<'_>| {
+            !leaf
+                .elements(Direction::Forward)
+                .any(|element| is_bucket(&element))
+        };
+        while let Some(leaf) = leaves.next_not_passed(&has_no_bucket) {
             for element in leaf.elements(Direction::Forward).filter(is_bucket) {
                 // The buckets of the root are numbered upwards from 2, nested buckets downwards from the largest
                 // number.

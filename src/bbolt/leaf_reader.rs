@@ -91,7 +91,12 @@ pub(super) struct LeafReader<'b, 'a> {
 impl<'b, 'a> LeafReader<'b, 'a> {
     /// `memory` is used for the bytes that are read, and grows if it is too small.
     pub(super) fn new(pages: Pages<'a>, source: &'a Source, memory: &'b mut Vec<u8>) -> Self {
-        memory.resize(MOST_BYTES.saturating_add(ALIGNMENT), 0);
+        let needed = MOST_BYTES.min(pages.image().len());
+        let needed = needed.saturating_add(ALIGNMENT);
+        if memory.len() < needed {
+            // Memory that is zero from the start: what is not used is not touched.
+            *memory = vec![0; needed];
+        }
         let unaligned = memory.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
         let (_, buffer) = memory.split_at_mut(unaligned);
         Self {
@@ -170,5 +175,68 @@ impl<'b, 'a> LeafReader<'b, 'a> {
         self.source.read_again(part, copy)?;
         (self.start, self.len) = (start, part.len());
         Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::fs;
+
+    use super::*;
+    use crate::bytes::ByteOrder;
+
+    /// A file of empty leaves. The leaf at page 4 has three pages, and the one at page 60 is too long for a copy.
+    fn leaves() -> Vec<u8> {
+        let mut image = vec![0; 200 * 4096];
+        for (pgid, page) in image.chunks_mut(4096).enumerate() {
+            let overflow = match pgid {
+                4 => 2,
+                60 => 100,
+                _ => 0_u32,
+            };
+            page[..8].copy_from_slice(&(pgid as u64).to_le_bytes());
+            page[8] = 2;
+            page[12..16].copy_from_slice(&overflow.to_le_bytes());
+            page[100] = u8::try_from(pgid).unwrap();
+        }
+        image
+    }
+
+    #[test]
+    fn a_page_is_copied_if_its_bytes_can_be_read() {
+        let path = std::env::temp_dir().join(format!("etcdive-{}-leaves", std::process::id()));
+        fs::write(&path, leaves()).unwrap();
+        let source = Source::open(&path).unwrap();
+        let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let pages = Pages::new(source.bytes(), 4096, ByteOrder::Little);
+        let mut memory = Vec::new();
+        let mut reader = LeafReader::new(pages, &source, &mut memory);
+        let mut copy = |pgid: u64, following: &[u64]| {
+            let following: Vec<Pgid> = following.iter().copied().map(Pgid).collect();
+            let (page, mapped) = reader.page(Pgid(pgid), &following)?;
+            let is_copy = page.run().bytes().as_ptr() != mapped.bytes().as_ptr();
+            assert!(is_copy && page.run().bytes() == mapped.bytes());
+            assert_eq!((page.pgid, page.stated_id), (Pgid(pgid), pgid));
+            Some(page.run().len_bytes() / 4096)
+        };
+        // Together, then one of them again, then at another place, and back.
+        assert_eq!(copy(3, &[4, 7, 8]), Some(1));
+        assert_eq!(copy(4, &[7, 8]), Some(3));
+        assert_eq!(copy(8, &[150, 2]), Some(1));
+        assert_eq!(copy(150, &[2]), Some(1));
+        assert_eq!(copy(2, &[]), Some(1));
+        assert_eq!(copy(60, &[]), None, "it is too long");
+        assert_eq!(copy(200, &[]), None, "it is after the end");
+        file.set_len(20 * 4096).unwrap();
+        assert_eq!(copy(10, &[14, 18]), Some(1));
+        assert_eq!(
+            copy(15, &[19, 21, 23]),
+            None,
+            "one call for all of them fails"
+        );
+        assert_eq!(copy(15, &[19]), Some(1));
+        assert_eq!(copy(25, &[]), None);
     }
 }

@@ -31,6 +31,9 @@ const PARALLEL_LEAVES: usize = 32;
 /// So many leaves are checked by one core, one after the other.
 const LEAVES_OF_A_CORE: usize = 32;
 
+/// So many leaves show how the system maps the file.
+const SAMPLED_LEAVES: usize = 256;
+
 /// The longest key that is kept in [`EndKey`]. A revision has at most 18 bytes.
 const SHORT_KEY: usize = 23;
 
@@ -100,13 +103,13 @@ pub struct Slot(pub usize);
 /// What is called with each leaf that is checked ahead. It returns false for a leaf that the walk has to read itself.
 pub type Prepare<'p, 'a> = dyn Fn(Slot, &ReadLeaf<'_, 'a>) -> bool + Sync + 'p;
 
-/// From where leaves are read.
+/// What the bytes of a leaf are needed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReadFrom {
-    /// The map.
-    Map,
-    /// The file, by system calls. Their bytes are gone after the call of [`Prepare`].
-    File,
+pub enum Purpose {
+    /// They are only read in the call of [`Prepare`]. So they may be a copy.
+    Passing,
+    /// They are read after it too, in the map.
+    Keeping,
 }
 
 /// The leaves of a walk that are checked ahead.
@@ -176,9 +179,9 @@ impl<'a> Lookahead<'a> {
     }
 
     /// Adds the next leaves, in the order of the tasks.
-    pub(super) fn add(&mut self, leaves: Vec<Ahead<'a>>) {
+    pub(super) fn add(&mut self, leaves: Vec<Vec<Ahead<'a>>>) {
         if self.scout.is_some() {
-            self.ready.extend(leaves);
+            self.ready.extend(leaves.into_iter().flatten());
         }
     }
 
@@ -215,36 +218,47 @@ pub struct LookaheadTask<'a> {
 }
 
 impl<'a> LookaheadTask<'a> {
-    /// Checks the leaves on all cores.
-    pub fn run(self, from: ReadFrom, prepare: &Prepare<'_, 'a>) -> Vec<Ahead<'a>> {
+    /// Checks the leaves on all cores. Returns them in their order, some of them together.
+    pub fn run(self, purpose: Purpose, prepare: &Prepare<'_, 'a>) -> Vec<Vec<Ahead<'a>>> {
+        let source = self.source.filter(|_| purpose == Purpose::Passing);
+        let source = source.filter(|source| !self.is_map_fast(source));
         let check = |(at, pgids): (usize, &[Pgid])| {
             let at = at.saturating_mul(LEAVES_OF_A_CORE);
-            self.check(self.first.saturating_add(at), pgids, from, prepare)
+            self.check(self.first.saturating_add(at), pgids, source, prepare)
         };
         let parts = LEAVES_OF_A_CORE;
         if self.next.len() < PARALLEL_LEAVES {
-            return self
-                .next
-                .chunks(parts)
-                .enumerate()
-                .flat_map(check)
-                .collect();
+            return self.next.chunks(parts).enumerate().map(check).collect();
         }
-        let checked: Vec<_> = self.next.par_chunks(parts).enumerate().map(check).collect();
-        checked.into_iter().flatten().collect()
+        self.next.par_chunks(parts).enumerate().map(check).collect()
     }
 
-    /// Checks leaves one after the other. `first` is the slot of the first one.
+    /// See [`Source::is_map_fast`].
+    fn is_map_fast(&self, source: &Source) -> bool {
+        let run_bytes = |pgid: &Pgid| {
+            self.pages
+                .unchecked(*pgid)
+                .map(|page| page.run().len_bytes())
+        };
+        let sample = || {
+            let bytes = self.next.iter().filter_map(run_bytes);
+            bytes.fold(0, |sum: u64, bytes| sum.saturating_add(bytes as u64))
+        };
+        let is_sample = self.next.len() >= SAMPLED_LEAVES;
+        source.is_map_fast(is_sample.then_some(&sample))
+    }
+
+    /// Checks leaves one after the other. `first` is the slot of the first one. With a source they are read from it by
+    /// system calls.
     fn check(
         &self,
         first: usize,
         pgids: &[Pgid],
-        from: ReadFrom,
+        source: Option<&'a Source>,
         prepare: &Prepare<'_, 'a>,
     ) -> Vec<Ahead<'a>> {
         // While a core waits in `prepare`, it may check other leaves. They are read to another buffer.
         let mut buffer = BUFFER.take();
-        let source = self.source.filter(|_| from == ReadFrom::File);
         let mut reader = source.map(|source| LeafReader::new(self.pages, source, &mut buffer));
         let check = |(at, pgid): (usize, &Pgid)| {
             let slot = Slot(first.saturating_add(at));

@@ -21,6 +21,12 @@ pub struct WalkedPages {
 }
 
 impl WalkedPages {
+    /// The pages in the runs of the walk, in no order, each with whether a run begins at it. None if two runs overlap.
+    pub(super) fn pages(&self) -> Option<impl Iterator<Item = (u64, bool)>> {
+        let pages = self.once.iter().map(|pgid| (pgid, self.is_head(pgid)));
+        self.twice.is_empty().then_some(pages)
+    }
+
     /// Whether a run of the walk begins at a page.
     pub(super) fn is_head(&self, pgid: u64) -> bool {
         self.entered.contains(pgid)

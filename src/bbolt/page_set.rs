@@ -9,10 +9,24 @@ pub struct PageSet {
 }
 
 impl PageSet {
+    /// Whether no page is marked.
+    pub(super) fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
     /// Whether a page is marked.
     pub fn contains(&self, pgid: u64) -> bool {
         let bits = self.words.get(&(pgid / 64));
         bits.is_some_and(|bits| bits & (1 << (pgid % 64)) != 0)
+    }
+
+    /// The pages, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = u64> {
+        self.words.iter().flat_map(|(word, bits)| {
+            let first = word.saturating_mul(64);
+            let marked = (0..64).filter(move |bit| bits & (1 << bit) != 0);
+            marked.map(move |bit| first.saturating_add(bit))
+        })
     }
 
     /// Marks a page; false if it was marked before.
@@ -39,5 +53,8 @@ mod tests {
             assert!(set.contains(pgid));
         }
         assert!(!set.contains(1) && !set.contains(65));
+        let mut all: Vec<u64> = set.iter().collect();
+        all.sort_unstable();
+        assert_eq!(all, [0, 63, 64, u64::MAX]);
     }
 }

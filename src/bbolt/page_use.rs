@@ -15,6 +15,7 @@ mod walk;
 pub use buckets::BucketUse;
 pub use rows::{PageRow, rows_by_header};
 pub use stated::stated_buckets;
+pub use walk::WalkedTree;
 
 use super::db::Db;
 use super::meta::NO_FREELIST;

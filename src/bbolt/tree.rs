@@ -12,7 +12,7 @@ use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus, Severity, shown}
 use crate::source::Source;
 
 use super::leaf::{Direction, Leaf, out_of_order};
-use super::lookahead::{Ahead, CheckedLeaf, Lookahead, LookaheadTask, ReadFrom, Slot};
+use super::lookahead::{Ahead, CheckedLeaf, Lookahead, LookaheadTask, Purpose, Slot};
 use super::page::{Kind, LayoutFault, Page, Pgid};
 use super::page_owners::{Claim, PageOwners, WalkedPages};
 use super::pages::{Pages, SUBTREE_MISSING};
@@ -486,8 +486,28 @@ impl<'a> Leaves<'a> {
     }
 
     /// Adds leaves that were checked ahead, in the order of the tasks.
-    pub fn add_ahead(&mut self, leaves: Vec<Ahead<'a>>) {
+    pub fn add_ahead(&mut self, leaves: Vec<Vec<Ahead<'a>>>) {
         self.lookahead.add(leaves);
+    }
+
+    /// The next leaf, for a walk that passes over most leaves: those without damage of their own for which `is_passed` is
+    /// true. It is called on all cores.
+    pub fn next_not_passed(
+        &mut self,
+        is_passed: &(dyn Fn(&Leaf<'_>) -> bool + Sync),
+    ) -> Option<Leaf<'a>> {
+        loop {
+            if self.needs_lookahead()
+                && let Some(task) = self.look_ahead(1)
+            {
+                let leaves = task.run(Purpose::Passing, &|_, read| is_passed(&read.leaf));
+                self.add_ahead(leaves);
+            }
+            let placed = self.next_of_walk()?;
+            if placed.slot.is_none() {
+                return Some(placed.leaf.leaf);
+            }
+        }
     }
 
     /// The next leaf, with the limits that the branches above state for its keys.
@@ -495,7 +515,7 @@ impl<'a> Leaves<'a> {
         if self.needs_lookahead()
             && let Some(task) = self.look_ahead(1)
         {
-            let leaves = task.run(ReadFrom::Map, &|_, _| true);
+            let leaves = task.run(Purpose::Keeping, &|_, _| true);
             self.add_ahead(leaves);
         }
         self.next_of_walk().map(|placed| placed.leaf)

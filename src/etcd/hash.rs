@@ -5,7 +5,7 @@ mod crc;
 mod kv;
 
 use crate::bbolt::bucket::leaf_elements;
-use crate::bbolt::{Bucket, Direction, Leaf, ReadFrom};
+use crate::bbolt::{Bucket, Direction, Leaf};
 
 use super::schema;
 use super::store::Store;
@@ -86,7 +86,6 @@ pub fn backend_hashes(store: &Store<'_>) -> BackendHashes {
         }
         let is_same = hashes.everything == hashes.without_per_member;
         store.leaves_of_with(bucket, Direction::Forward).visit(
-            ReadFrom::File,
             |read| Some(CrcPart::of_leaf(&read.leaf)),
             |leaf, part| {
                 let part = part.unwrap_or_else(|| CrcPart::of_leaf(leaf));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::bbolt::page_set::PageSet as Pages;
 use crate::bbolt::{
-    Ahead, Bucket, Direction, Element, Leaf, Leaves, LookaheadTask, Prepare, ReadFrom, ReadLeaf,
+    Ahead, Bucket, Direction, Element, Leaf, Leaves, LookaheadTask, Prepare, Purpose, ReadLeaf,
     Slot, WalkedPages,
 };
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Severity};
@@ -293,7 +293,7 @@ impl<'a> LeafWalk<'a> {
         }
     }
 
-    fn add_ahead(&mut self, ready: Vec<Ahead<'a>>) {
+    fn add_ahead(&mut self, ready: Vec<Vec<Ahead<'a>>>) {
         if let LeafSource::Tree(leaves) = &mut self.from {
             leaves.add_ahead(ready);
         }
@@ -308,18 +308,18 @@ impl<'a> LeafWalk<'a> {
     }
 
     /// Visits all leaves in their order. While they are visited, the next ones are checked on the other cores.
-    fn visit(&mut self, from: ReadFrom, user: &mut LeafUser<'_, 'a>) {
+    fn visit(&mut self, user: &mut LeafUser<'_, 'a>) {
         // All of it runs on the threads of the pool, so that none has to be woken for each batch.
         rayon::scope(|_| {
             let prepare = user.prepare;
             let first = self.look_ahead(PASS_LEAVES);
-            let mut ready = first.map(|task| task.run(from, prepare));
+            let mut ready = first.map(|task| task.run(Purpose::Passing, prepare));
             loop {
                 self.add_ahead(ready.take().unwrap_or_default());
                 let next = self.look_ahead(PASS_LEAVES);
                 let has_more = next.is_some();
                 let (made, has_ended) = rayon::join(
-                    || next.map(|task| task.run(from, prepare)),
+                    || next.map(|task| task.run(Purpose::Passing, prepare)),
                     || self.visit_ready(has_more, user),
                 );
                 if has_ended {
@@ -395,7 +395,7 @@ impl<'a, C: Send> RecordLeaves<'a, C> {
             && let Some(task) = self.walk.look_ahead(1)
         {
             let make = |read: &ReadLeaf<'_, 'a>| make(&read.in_map());
-            let ready = task.run(ReadFrom::Map, &|slot, leaf| {
+            let ready = task.run(Purpose::Keeping, &|slot, leaf| {
                 made.make(slot, || ahead.of_leaf(leaf, make))
             });
             self.walk.add_ahead(ready);
@@ -409,7 +409,6 @@ impl<'a, C: Send> RecordLeaves<'a, C> {
     /// with them, on the other cores. Returns the pages of the tree if it has all leaves, so that nothing was salvaged.
     pub(super) fn visit(
         mut self,
-        from: ReadFrom,
         make: impl Fn(&ReadLeaf<'_, 'a>) -> Option<C> + Sync,
         mut visit: impl FnMut(&Leaf<'a>, Option<C>) + Send,
     ) -> Option<WalkedPages> {
@@ -422,7 +421,7 @@ impl<'a, C: Send> RecordLeaves<'a, C> {
                 visit(leaf, content.map(|(_, content)| content));
             },
         };
-        self.walk.visit(from, &mut user);
+        self.walk.visit(&mut user);
         match self.walk.from {
             LeafSource::Tree(leaves) => Some(leaves.into_walked_pages()),
             LeafSource::Salvaged(_) => None,

@@ -144,7 +144,7 @@ impl<'a> Record<'a> {
     }
 
     /// The same record with the same key and value at another place in memory.
-    pub(super) fn with_bytes<'b>(&self, key: &'b [u8], value: &'b [u8]) -> Record<'b> {
+    pub(crate) fn with_bytes<'b>(&self, key: &'b [u8], value: &'b [u8]) -> Record<'b> {
         Record {
             revision: self.revision,
             tombstone: self.tombstone,

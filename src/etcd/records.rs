@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use crate::bbolt::{Direction, Element, Leaf, ReadFrom, ReadLeaf, WalkedPages};
+use crate::bbolt::{Direction, Element, Leaf, ReadLeaf, WalkedPages};
 use crate::diag::Diagnostics;
 
 use super::leaves::{RecordLeaves, leaf_records_with_bytes};
@@ -75,11 +75,12 @@ pub(super) fn passed_records<'a, T>(
 ) -> Option<MadeOfRecords<T>> {
     let origin = Origin::from_leaf(&leaf.leaf);
     for element in leaf.leaf.elements(Direction::Forward) {
-        let (record, contradiction) = Record::parse(&leaf.leaf.page, &element).ok()?;
+        let (mut record, contradiction) = Record::parse(&leaf.leaf.page, &element).ok()?;
         if contradiction.is_some() {
             return None;
         }
-        let passed = PassedRecord::of_leaf(Record { origin, ..record }, element, leaf);
+        record.origin = origin;
+        let passed = PassedRecord::of_leaf(&record, &element, leaf);
         if let Some(item) = choose(&passed) {
             made.push(item, record.key);
         }
@@ -194,7 +195,7 @@ impl<'a, T: Send, F: Fn(&Record<'a>, &Element<'a>) -> Option<T> + Sync> Iterator
 /// Visits the records of some leaves, oldest first. `choose` is called with each record on all cores, `visit` with what it
 /// returns and the key, in the order of the records. Returns the pages of the tree if nothing was found wrong on the way.
 pub(super) fn visit_records<'a, T: Send>(
-    (leaves, from): (RecordLeaves<'a, MadeOfRecords<T>>, ReadFrom),
+    leaves: RecordLeaves<'a, MadeOfRecords<T>>,
     diagnostics: &'a Diagnostics,
     choose: impl Fn(&PassedRecord<'_, 'a>) -> Option<T> + Sync,
     mut visit: impl FnMut(T, &[u8]) + Send,
@@ -202,7 +203,6 @@ pub(super) fn visit_records<'a, T: Send>(
     let mut is_intact = true;
     let spare = SpareLists::new();
     let walked = leaves.visit(
-        from,
         |leaf| passed_records(leaf, spare.take(), &choose),
         |leaf, made| match made {
             Some(mut made) => {
@@ -214,7 +214,7 @@ pub(super) fn visit_records<'a, T: Send>(
                 let read = ReadLeaf::from(leaf);
                 let records = leaf_records_with_bytes(leaf, Direction::Forward, diagnostics);
                 for (record, element) in records {
-                    let passed = PassedRecord::of_leaf(record, element, &read);
+                    let passed = PassedRecord::of_leaf(&record, &element, &read);
                     if let Some(item) = choose(&passed) {
                         visit(item, record.key);
                     }

@@ -276,7 +276,7 @@ impl<'a> Fold<'a, '_> {
                         state.db().diagnostics().report(finding);
                     }
                     let record = Record { origin, ..record };
-                    let passed = PassedRecord::of_leaf(record, element, &read);
+                    let passed = PassedRecord::of_leaf(&record, &element, &read);
                     if let Some(found) = FoundRecord::new(&passed, &self.ids, self.reader) {
                         self.record(&found, record.key);
                     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::Error;
 use crate::arrange::Arrange as _;
 use crate::bbolt::{
-    Bucket, Db, Direction, Element, Leaf, MetaChoice, PageScan, ReadFrom, ReadLeaf, WalkedPages,
+    Bucket, Db, Direction, Element, Leaf, MetaChoice, PageScan, ReadLeaf, WalkedPages,
 };
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
 use crate::source::Source;
@@ -317,7 +317,7 @@ impl<'a> State<'a> {
         visit: impl FnMut(&Leaf<'a>, Option<C>) + Send,
     ) {
         if let Some(leaves) = self.leaves_with(Direction::Forward) {
-            leaves.visit(ReadFrom::File, make, visit);
+            leaves.visit(make, visit);
         }
     }
 
@@ -329,19 +329,8 @@ impl<'a> State<'a> {
         choose: impl Fn(&PassedRecord<'_, 'a>) -> Option<T> + Sync,
         visit: impl FnMut(T, &[u8]) + Send,
     ) -> Option<WalkedPages> {
-        self.visit_records_from(ReadFrom::File, choose, visit)
-    }
-
-    /// The same with the choice from where the records are read. If what `choose` returns needs the bytes of the records,
-    /// the map is better.
-    pub fn visit_records_from<T: Send>(
-        &self,
-        from: ReadFrom,
-        choose: impl Fn(&PassedRecord<'_, 'a>) -> Option<T> + Sync,
-        visit: impl FnMut(T, &[u8]) + Send,
-    ) -> Option<WalkedPages> {
         let leaves = self.leaves_with(Direction::Forward)?;
-        visit_records((leaves, from), self.db.diagnostics(), choose, visit)
+        visit_records(leaves, self.db.diagnostics(), choose, visit)
     }
 }
 

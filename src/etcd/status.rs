@@ -1,6 +1,6 @@
 //! The numbers of a store: those of etcdutl's `snapshot status`, and more.
 
-use crate::bbolt::{Bucket, Direction, Kind, Meta, MetaError};
+use crate::bbolt::{Bucket, Direction, Kind, Meta, MetaError, WalkedPages};
 use crate::bytes::ByteOrder;
 
 use super::cluster::{AlarmMember, Member, alarms, members, removed_members};
@@ -162,10 +162,15 @@ impl Unreachable {
 impl SnapshotStatus {
     /// The numbers that etcdutl 3.6 prints for the store. They are 0 if there is no bucket `key`, see [`Unreachable::check`].
     pub fn read(store: &Store<'_>) -> Self {
+        Self::read_with_pages(store).0
+    }
+
+    /// The same with the pages of the tree of bucket `key`, if nothing was found in it.
+    pub fn read_with_pages(store: &Store<'_>) -> (Self, Option<WalkedPages>) {
         let pass = RecordPass::<()>::read(store, |_| (), |_, _, ()| None);
         let counts = pass.counts;
         let Backend { hash, buckets, .. } = Backend::read(store, pass.exact.map(|(_, sums)| sums));
-        Self {
+        let status = Self {
             hash,
             revision: counts.newest.unwrap_or_default(),
             // etcdutl counts the mark of a bumped restore as an empty key.
@@ -173,7 +178,8 @@ impl SnapshotStatus {
             elements: sum_of_elements(&buckets),
             total_size: store.db().meta().used_bytes(),
             version: store.meta().storage_version.clone().unwrap_or_default(),
-        }
+        };
+        (status, pass.walked)
     }
 }
 

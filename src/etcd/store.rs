@@ -6,7 +6,7 @@ mod interleaved;
 use std::sync::Arc;
 
 use crate::Error;
-use crate::bbolt::{Bucket, Db, Direction, Leaf, ReadFrom};
+use crate::bbolt::{Bucket, Db, Direction, Leaf};
 use crate::diag::Diagnostics;
 use crate::source::Source;
 
@@ -279,14 +279,13 @@ impl<'a> Store<'a> {
         );
     }
 
-    /// As [`State::visit_records_from`], without the records of other origins.
+    /// As [`Self::visit_records`], without the records of other origins.
     pub fn visit_state_records<T: Send>(
         &self,
-        from: ReadFrom,
         choose: impl Fn(&PassedRecord<'_, 'a>) -> Option<T> + Sync,
         visit: impl FnMut(T, &[u8]) + Send,
     ) {
-        self.state.visit_records_from(from, choose, visit);
+        self.state.visit_records(choose, visit);
     }
 
     /// Whether there is a record for whose key `covers` is true.

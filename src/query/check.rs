@@ -1,7 +1,7 @@
 //! A check of a file in its layers: pages, records, objects.
 
-use crate::bbolt::PageUse;
 use crate::bbolt::check::{self, read_page_use};
+use crate::bbolt::{Bucket, Db, PageUse, WalkedPages};
 use crate::diag::{Code, Damage, Diagnostics, Severity};
 use crate::etcd::check::{check as check_records, check_former, report_unknown};
 use crate::etcd::record::Record;
@@ -91,6 +91,18 @@ pub(super) fn check_pages(
     let former_is_whole = check_former(store);
     let pages = check::check(store.db(), evidence.source(), page_use);
     (former_is_whole, pages)
+}
+
+/// The use of all pages, after the tree of bucket `key` was walked. None if something was found in it.
+pub(super) fn page_use_after<'b>(
+    db: &Db<'b>,
+    records: &Bucket<'_>,
+    walked: &WalkedPages,
+    quiet: &'b Diagnostics,
+) -> Option<PageUse<'b>> {
+    let is_intact = !db.diagnostics().found_any();
+    let tree = is_intact.then_some((records.root, walked))?;
+    read_page_use(db, Some(tree), quiet)
 }
 
 /// A check of one file.
@@ -191,27 +203,28 @@ impl<'c> Check<'c> {
             // If the records of bucket `key` are read below, that pass checks the pages of the bucket too.
             match reads_records {
                 true => walk_all_but_records(store),
-                false => check::walk(store.db(), store.buckets().iter().cloned()),
+                false => {
+                    let walk = || check::walk(store.db(), store.buckets().iter().cloned());
+                    page_use = rayon::join(walk, || read_page_use(store.db(), None, &quiet)).1;
+                }
             }
         }
         if reads_records {
             // The objects are decoded by the CRDs in the file, so these are collected first.
             let mut definitions = Definitions::default();
             let (has_objects, has_pages) = (self.has(Layer::K8s), self.has(Layer::Bbolt));
-            let (db, quiet) = (store.db(), &quiet);
-            let (records, of_pages) = rayon::join(
-                || {
-                    let protection = |record: &Record<'_>| Audit::of_clear(record.value);
-                    check_records(store, hashes, protection, |record, key, protection| {
-                        if has_objects {
-                            definitions.see(record, key);
-                        }
-                        look(record, key, protection)
-                    })
-                },
-                || has_pages.then(|| read_page_use(db, quiet)).flatten(),
-            );
-            page_use = of_pages;
+            let protection = |record: &Record<'_>| Audit::of_clear(record.value);
+            let records = check_records(store, hashes, protection, |record, key, protection| {
+                if has_objects {
+                    definitions.see(record, key);
+                }
+                look(record, key, protection)
+            });
+            if let (true, Some(walked), Some(bucket)) =
+                (has_pages, &records.walked, store.bucket(schema::KEY))
+            {
+                page_use = page_use_after(store.db(), bucket, walked, &quiet);
+            }
             let count = (records.counts.records, records.counts.keys);
             scope.records = store.bucket(schema::KEY).map(|_| count);
             if self.has(Layer::K8s) {

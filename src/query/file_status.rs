@@ -2,16 +2,18 @@
 
 use std::borrow::Cow;
 
-use crate::bbolt::check::{Tail, read_page_use, refused_metas};
+use crate::bbolt::check::{Tail, refused_metas};
 use crate::diag::{Code, Damage, Diagnostics};
-use crate::etcd::Store;
 use crate::etcd::record::Record;
 use crate::etcd::record_pass::{Hashes, SeenKeys};
+use crate::etcd::{Store, schema};
 use crate::k8s::audit::{Audit, Encryption, ProtectionId, first_segments};
 use crate::k8s::catalog::{Catalog, Survey};
 use crate::k8s::encrypt::Keyring;
 
-use super::check::{Check, CheckResult, Layer, PageCounts, check_pages, walk_all_but_records};
+use super::check::{
+    Check, CheckResult, Layer, PageCounts, check_pages, page_use_after, walk_all_but_records,
+};
 use super::evidence::Evidence;
 use super::log_beside::{LogBeside, log_beside};
 use super::no_answer::NoAnswer;
@@ -207,12 +209,15 @@ pub fn snapshot_status(evidence: &Evidence) -> Result<SnapshotStatus, NoAnswer> 
     }
     walk_all_but_records(&store);
     let quiet = Diagnostics::new();
-    let (status, page_use) = rayon::join(
-        || Unreachable::check(&store).map(|()| SnapshotStatus::read(&store)),
-        || read_page_use(store.db(), &quiet),
-    );
+    let status = Unreachable::check(&store).map(|()| SnapshotStatus::read_with_pages(&store));
+    let page_use = match (&status, store.bucket(schema::KEY)) {
+        (Ok((_, Some(walked))), Some(records)) => {
+            page_use_after(store.db(), records, walked, &quiet)
+        }
+        _ => None,
+    };
     check_pages(&store, evidence, page_use);
-    let status = status.map_err(NoAnswer::Unreachable)?;
+    let (status, _) = status.map_err(NoAnswer::Unreachable)?;
     refuse_as_etcdutl(&store, evidence)?;
     Ok(status)
 }

@@ -104,10 +104,14 @@ impl<'o, 'a> ObjectCheck<'o, 'a> {
             Some((record.in_map(), look?))
         };
         let state = store.state();
-        state.visit_records(look, |(record, look), _| self.take(&record, look));
+        state.visit_records(look, |(in_map, look), key| {
+            // The key in the map would be read from the file again.
+            self.take(&in_map.with_bytes(key, &[]), in_map.key, look);
+        });
     }
 
-    fn take(&mut self, record: &Record<'a>, look: Look) {
+    /// Takes what was found in the value of a record. `key` is its key in the map, which is only read for a finding.
+    fn take(&mut self, record: &Record<'_>, key: &'a [u8], look: Look) {
         self.count = self.count.saturating_add(1);
         let locus = || record.locus().bucket(schema::KEY);
         let seen = match look {
@@ -141,7 +145,7 @@ impl<'o, 'a> ObjectCheck<'o, 'a> {
             }
         }
         if self.keys.is_live(record)
-            && let Some(other) = self.uids.add(seen.uid, record.key)
+            && let Some(other) = self.uids.add(seen.uid, key)
         {
             self.diagnostics.report(
                 Diagnostic::new(Code::UidTwice, locus())

@@ -91,6 +91,11 @@ impl Mark {
         matches!(self.user(), User::Freelist | User::Bucket(_))
     }
 
+    /// Whether anything is known of the page, other than that the freelist lists it.
+    pub(super) fn is_used(self) -> bool {
+        !matches!(self, Self(NOTHING | LISTED_FREE))
+    }
+
     /// Whether the page is in the run of a tree page, even if the length of that run is not certain.
     pub(super) fn is_in_tree(self) -> bool {
         self.0 & OVERRUN != 0 || matches!(self.user(), User::Bucket(_)) && !self.is_broken()

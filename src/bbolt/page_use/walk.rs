@@ -7,6 +7,7 @@ use super::super::db::Db;
 use super::super::freelist::Freelist;
 use super::super::leaf::Direction;
 use super::super::page::{Element, Kind, Page, Pgid};
+use super::super::page_owners::WalkedPages;
 use super::super::pages::SUBTREE_MISSING;
 use super::super::tree::{MAX_TREE_DEPTH, RELEASE_BYTES};
 use super::marks::Mark;
@@ -19,11 +20,16 @@ impl<'a> PageUse<'a> {
     }
 
     /// The same for a caller that has already walked all trees and reported their damage: only pages that two trees use are
-    /// reported here.
-    pub(in crate::bbolt) fn read_shared(db: &Db<'a>) -> Self {
-        Walk::new(db, Reported::SharedPages).run()
+    /// reported here. The tree of `walked` is not read again, and the sizes of its bucket are not counted.
+    pub(in crate::bbolt) fn read_shared(db: &Db<'a>, walked: Option<WalkedTree<'_>>) -> Self {
+        let mut walk = Walk::new(db, Reported::SharedPages);
+        walk.walked = walked;
+        walk.run()
     }
 }
+
+/// A tree that was walked already and has no damage: its root page, and its pages.
+pub type WalkedTree<'w> = (Pgid, &'w WalkedPages);
 
 /// Which findings are reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +68,7 @@ struct Walk<'a, 'd> {
     db: &'d Db<'a>,
     diagnostics: &'a Diagnostics,
     reported: Reported,
+    walked: Option<WalkedTree<'d>>,
     /// The result up to now.
     found: PageUse<'a>,
     stack: Vec<OpenPage<'a>>,
@@ -75,6 +82,7 @@ impl<'a, 'd> Walk<'a, 'd> {
             db,
             diagnostics: db.diagnostics(),
             reported,
+            walked: None,
             found: PageUse::new(db),
             stack: Vec::new(),
             touched_bytes: 0,
@@ -387,9 +395,24 @@ impl<'a, 'd> Walk<'a, 'd> {
         }
         let (index, root, inline) = (self.found.buckets.len(), opened.root, opened.inline);
         self.found.buckets.push(opened);
-        if !inline {
+        if !inline && !self.mark_walked(index, root) {
             self.enter(index, root, 1);
         }
+    }
+
+    /// Marks the pages of a tree that was walked already. False if it was not, or if something else uses one of them.
+    fn mark_walked(&mut self, bucket: usize, root: Pgid) -> bool {
+        let walked = self.walked.filter(|(walked, _)| *walked == root);
+        let pages = || walked.and_then(|(_, walked)| walked.pages());
+        let is_free = |(pgid, _)| !self.found.marks.get(Pgid(pgid)).is_used();
+        if !pages().is_some_and(|mut pages| pages.all(is_free)) {
+            return false;
+        }
+        let own = Mark::tree(bucket);
+        for (pgid, is_head) in pages().into_iter().flatten() {
+            self.mark(Pgid(pgid), if is_head { own } else { own.inside() });
+        }
+        true
     }
 
     /// Releases walked pages from memory, so that the resident size stays flat.

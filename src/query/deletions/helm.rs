@@ -36,11 +36,8 @@ struct ReleaseHistory {
 pub struct Releases(HashMap<ReleaseName, ReleaseHistory>);
 
 impl Releases {
-    /// Reads the value of a record in a logical cluster, in the order of revisions; nothing if it is no release.
-    pub fn see(&mut self, main: i64, cluster: Option<&[u8]>, value: &[u8]) {
-        let Some(release) = Release::read(value, cluster) else {
-            return;
-        };
+    /// Adds a version of a release, in the order of revisions.
+    pub fn see(&mut self, main: i64, release: Release) {
         let history = self.0.entry(release.name).or_default();
         match release.status.as_str() {
             "pending-upgrade" | "pending-rollback" => drop(history.upgrade.get_or_insert(main)),

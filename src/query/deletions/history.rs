@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 
 use serde_json::Value;
 
-use crate::bbolt::{Direction, ReadFrom};
+use crate::bbolt::Direction;
 use crate::compact_map::CompactMap;
 use crate::etcd::generation::Transition;
 use crate::etcd::key_ids::{KeyId, KeyIds, KeyNumbers};
@@ -15,14 +15,17 @@ use crate::etcd::{
     AtRevision, EventChooser, EventFold, Generation, PassedRecord, Record, Revision, Store,
 };
 use crate::k8s::anchors::Times;
-use crate::k8s::catalog::{Catalog, ClusterName, Location, Namespace};
+use crate::k8s::catalog::{Catalog, ClusterName, Namespace};
 use crate::k8s::controlled::{self, OtherObjects, Reason};
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::meta::Meta;
 use crate::query::read_ahead::read_ahead;
 use crate::query::timeline::{Seen, StillEncrypted, TimesFold};
 
-use super::helm::{self, Releases};
+use super::helm::{self, Release, Releases};
+
+/// Logical cluster, namespace and name.
+type ServiceName = (ClusterName, String, String);
 
 /// All objects of a store.
 #[derive(Debug, Default)]
@@ -30,8 +33,8 @@ pub struct ObjectHistory {
     objects: Vec<Object>,
     /// The index in `objects` of each object.
     places: Places,
-    /// Logical cluster, namespace and name of services with a selector.
-    services: HashSet<(ClusterName, String, String)>,
+    /// The services with a selector.
+    services: HashSet<ServiceName>,
     /// The deletions of each namespace, ordered by the revision at which they began.
     namespace_deletions: HashMap<Namespace, Vec<NamespaceDeletion>>,
     /// The namespaces that exist now and have no deletion timestamp.
@@ -130,20 +133,48 @@ impl Identity {
     }
 }
 
-/// A value that is not encrypted, with its metadata.
-struct Opened<'a> {
-    value: &'a [u8],
-    meta: Option<Meta<'a>>,
+/// What the object of a record shows.
+struct ObjectFacts {
+    /// Whether it has a deletion timestamp.
+    has_mark: bool,
     identity: Option<Identity>,
+    /// Its name, if it is a service with a selector.
+    service: Option<ServiceName>,
+    release: Option<Release>,
+}
+
+impl ObjectFacts {
+    fn new(
+        key: &[u8],
+        cluster: Option<&[u8]>,
+        (value, meta): (&[u8], &Meta<'_>),
+        ids: &KeyIds,
+    ) -> Self {
+        let is_service = meta.kind == "Service" && meta.api_version == "v1";
+        let service = (is_service && has_selector(value)).then(|| {
+            let (namespace, name) = (meta.namespace.to_string(), meta.name.to_string());
+            (cluster.map(Into::into), namespace, name)
+        });
+        let is_release = helm::is_release_key(key);
+        Self {
+            has_mark: meta.deletion_time.is_some(),
+            identity: Identity::of(ids, cluster, meta),
+            service,
+            release: is_release.then(|| Release::read(value, cluster)).flatten(),
+        }
+    }
 }
 
 /// A record that was read.
-struct ReadRecord<'f, 'a> {
+struct ReadRecord {
     /// The id of its key.
     key: KeyId,
-    location: Option<Location<'f, 'a>>,
-    /// Its value. None if it is encrypted, whether a key opens it or not.
-    opened: Option<Opened<'a>>,
+    /// The namespace that its object is.
+    namespace: Option<Namespace>,
+    /// Whether its value is encrypted, decrypted by a key or not.
+    is_encrypted: bool,
+    /// None of a value that is no object, or is still encrypted.
+    object: Option<ObjectFacts>,
     /// Its times, if they are collected.
     seen: Option<Seen>,
 }
@@ -157,28 +188,24 @@ struct RecordReader<'f> {
 }
 
 impl<'f> RecordReader<'f> {
-    fn read<'a>(&self, record: &Record<'a>) -> ReadRecord<'f, 'a> {
+    fn read(&self, record: &Record<'_>) -> ReadRecord {
         let location = self.catalog.locate(record.key);
         let cluster = location.and_then(|location| location.cluster);
-        let (opened, times) = match self.keyring.decrypt(record.key, record.value) {
-            Ok(Cow::Borrowed(value)) => {
+        let opened = self.keyring.decrypt(record.key, record.value);
+        let is_encrypted = !matches!(opened, Ok(Cow::Borrowed(_)));
+        let (object, times) = match &opened {
+            Ok(value) => {
                 let (times, meta) = Times::read_with_meta(value).unzip();
-                let identity = meta.as_ref();
-                let identity = identity.and_then(|meta| Identity::of(&self.ids, cluster, meta));
-                let opened = Opened {
-                    value,
-                    meta,
-                    identity,
-                };
-                (Some(opened), Ok(times))
+                let facts = |meta| ObjectFacts::new(record.key, cluster, (value, meta), &self.ids);
+                (meta.as_ref().map(facts), Ok(times))
             }
-            Ok(Cow::Owned(value)) => (None, Ok(Times::read(&value).filter(|_| self.has_times))),
             Err(_) => (None, Err(StillEncrypted)),
         };
         ReadRecord {
             key: self.ids.of(record.key),
-            location,
-            opened,
+            namespace: location.and_then(|location| location.as_namespace()),
+            is_encrypted,
+            object,
             seen: self.has_times.then(|| Seen::new(record, times)),
         }
     }
@@ -187,64 +214,42 @@ impl<'f> RecordReader<'f> {
 /// The history up to a record.
 struct Fold<'f, 'a> {
     store: &'f Store<'a>,
-    keyring: &'f Keyring,
     history: ObjectHistory,
     last_seen: CompactMap<KeyId, LastSeen>,
     open: HashMap<Namespace, OpenLife>,
 }
 
-impl<'a> Fold<'_, 'a> {
-    /// Adds the next record.
-    fn add(&mut self, record: &Record<'a>, read: ReadRecord<'_, 'a>) {
-        let (key, location) = (read.key, read.location);
-        let cluster = location.and_then(|location| location.cluster);
-        let decrypted;
-        let opened = match read.opened {
-            Some(opened) => Some(opened),
-            None => {
-                self.history.has_encrypted = true;
-                decrypted = self.keyring.decrypt(record.key, record.value).ok();
-                decrypted.as_deref().map(|value| {
-                    let meta = Meta::read(value);
-                    let ids = &self.history.places.ids;
-                    let identity = meta.as_ref();
-                    let identity = identity.and_then(|meta| Identity::of(ids, cluster, meta));
-                    Opened {
-                        value,
-                        meta,
-                        identity,
-                    }
-                })
-            }
-        };
-        let (value, meta, identity) = opened.map_or((&[][..], None, None), |opened| {
-            (opened.value, opened.meta, opened.identity)
-        });
+impl Fold<'_, '_> {
+    /// Adds the next record, which has this key.
+    fn add(&mut self, record: &Record<'_>, key: &[u8], read: ReadRecord) {
         let history = &mut self.history;
-        if let Some(namespace) = location.and_then(|location| location.as_namespace()) {
-            history.see_namespace(record, namespace, meta.as_ref(), &mut self.open);
+        history.has_encrypted |= read.is_encrypted;
+        let has_mark = read.object.as_ref().is_some_and(|object| object.has_mark);
+        if let Some(namespace) = read.namespace {
+            history.see_namespace(record, namespace, has_mark, &mut self.open);
         }
         let is_proved = self.store.is_evidence_for(record, AtRevision::HEAD);
-        let has_mark = meta
-            .as_ref()
-            .is_some_and(|meta| meta.deletion_time.is_some());
         if has_mark {
             history.marks.push(record.revision);
         }
         if is_proved {
-            history.mark_key(record.key, has_mark);
+            history.mark_key(key, has_mark);
         }
         if record.tombstone {
-            if let Some(was) = self.last_seen.remove(&key) {
+            if let Some(was) = self.last_seen.remove(&read.key) {
                 history.leave(was.place, Some(record.revision.main));
             }
             return;
         }
-        let Some(meta) = meta else { return };
-        history.see_facts(record, value, (cluster, &meta));
-        if let Some(identity) = identity {
+        let Some(object) = read.object else { return };
+        if let Some(release) = object.release {
+            history.releases.see(record.revision.main, release);
+        }
+        history.services.extend(object.service);
+        if let Some(identity) = object.identity {
             let marked = has_mark.then_some(record.revision.main);
-            history.see_object((key, identity), marked, is_proved, &mut self.last_seen);
+            let object = (read.key, identity);
+            history.see_object(object, marked, is_proved, &mut self.last_seen);
         }
     }
 
@@ -279,7 +284,6 @@ impl ObjectHistory {
     ) -> Self {
         let mut fold = Fold {
             store,
-            keyring,
             history: Self::default(),
             last_seen: CompactMap::default(),
             open: HashMap::new(),
@@ -293,10 +297,9 @@ impl ObjectHistory {
             ids: fold.history.places.ids.clone(),
             has_times,
         };
-        let read = |record: &Record<'a>| reader.read(record);
-        let mut add = |record: Record<'a>, mut read: ReadRecord<'_, 'a>| {
+        let mut add = |record: &Record<'a>, key: &[u8], mut read: ReadRecord| {
             let seen = read.seen.take();
-            fold.add(&record, read);
+            fold.add(record, key, read);
             if let (Some(times), Some(seen)) = (times.as_deref_mut(), seen) {
                 times.add(seen);
             }
@@ -304,19 +307,19 @@ impl ObjectHistory {
         if store.additional().is_empty() {
             let (chooser, mut events) = events.take().unzip();
             let choose = |record: &PassedRecord<'_, 'a>| {
-                let in_map = record.in_map();
                 let chosen = chooser.and_then(|chooser| chooser.choose(record));
-                is_read(record).then(|| (in_map, read(&in_map), chosen))
+                is_read(record).then(|| (record.in_map(), reader.read(record), chosen))
             };
-            store.visit_state_records(ReadFrom::Map, choose, |(record, read, chosen), key| {
-                add(record, read);
+            store.visit_records(choose, |(record, read, chosen), key| {
+                add(&record, key, read);
                 if let (Some(events), Some(chosen)) = (events.as_deref_mut(), chosen) {
                     events.add(&chosen, key);
                 }
             });
         } else {
             let records = store.records(Direction::Forward).filter(is_read);
-            read_ahead(records, read, add);
+            let read = |record: &Record<'a>| reader.read(record);
+            read_ahead(records, read, |record, read| add(&record, record.key, read));
         }
         fold.finish()
     }
@@ -329,23 +332,6 @@ impl ObjectHistory {
     /// Whether the store has an encrypted value, decrypted by a key or not.
     pub fn has_encrypted(&self) -> bool {
         self.has_encrypted
-    }
-
-    /// Adds what only Helm releases and services show.
-    fn see_facts(
-        &mut self,
-        record: &Record<'_>,
-        value: &[u8],
-        (cluster, meta): (Option<&[u8]>, &Meta<'_>),
-    ) {
-        if helm::is_release_key(record.key) {
-            self.releases.see(record.revision.main, cluster, value);
-        }
-        if meta.kind == "Service" && meta.api_version == "v1" && has_selector(value) {
-            let (namespace, name) = (meta.namespace.to_string(), meta.name.to_string());
-            let service = (cluster.map(Into::into), namespace, name);
-            self.services.insert(service);
-        }
     }
 
     fn mark_key(&mut self, key: &[u8], has_mark: bool) {
@@ -408,7 +394,7 @@ impl ObjectHistory {
         &mut self,
         record: &Record<'_>,
         namespace: Namespace,
-        meta: Option<&Meta<'_>>,
+        has_mark: bool,
         open: &mut HashMap<Namespace, OpenLife>,
     ) {
         let main = record.revision.main;
@@ -427,7 +413,7 @@ impl ObjectHistory {
             generation,
             marked: None,
         });
-        if meta.is_some_and(|meta| meta.deletion_time.is_some()) {
+        if has_mark {
             life.marked.get_or_insert(main);
         }
     }

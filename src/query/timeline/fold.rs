@@ -4,7 +4,6 @@
 //! before is done in the order of writing. Of each key there is kept what the next version is compared with: hashes,
 //! not the value and not the key. A pass that reads all values for something else can collect the times as well.
 
-use crate::bbolt::ReadFrom;
 use crate::compact_map::CompactMap;
 use crate::etcd::{Record, Revision, Store};
 use crate::fast_map::hash_in_this_run;
@@ -51,7 +50,6 @@ pub(super) fn fold(store: &Store<'_>, keyring: &Keyring) -> TimesFold {
     let beside = read_all(store.additional(), |record| Seen::read(record, keyring));
     let mut beside = beside.into_iter().peekable();
     store.visit_state_records(
-        ReadFrom::File,
         |record| (!record.is_bump_mark()).then(|| Seen::read(record, keyring)),
         |seen, _| {
             while let Some(before) = beside.next_if(|before| before.revision < seen.revision) {
