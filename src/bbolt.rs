@@ -3,7 +3,8 @@
 //! A file is an array of pages. Two [`meta`] pages name a root; the root is a B+tree of [`bucket`]s;
 //! each bucket is a B+tree of [`page`]s, walked by [`tree`]. [`db`] opens the whole. [`page_use`] finds what
 //! uses each page. [`check`] checks everything outside the trees: the fields of the metas, the [`freelist`],
-//! bytes after the last page. [`scan`] finds pages without a tree, by the page id in each header. `repair` reads pages
+//! bytes after the last page. `lookahead` checks the next leaves of a walk on all cores, `leaf_reader` copies them if the
+//! map is slow. [`scan`] finds pages without a tree, by the page id in each header. `repair` reads pages
 //! whose header is damaged. [`anatomy`] shows a page field by field. [`space`] assigns each byte of the file to one use.
 //! [`write`](mod@write) makes a new file.
 //! Layouts: `internal/common/{page,meta,bucket,inode}.go` of go.etcd.io/bbolt.

@@ -9,7 +9,8 @@
 //! buckets. [`write`](mod@write) makes a new database file that etcd accepts.
 //!
 //! **Invariant:** values stay borrowed from the map. An index of a whole store copies only its keys, so memory grows with
-//! the number of distinct keys that the question needs.
+//! the number of distinct keys that the question needs. A pass over all records may read each leaf from a copy, which is
+//! dropped at once (`passed_record`): what the pass keeps of a record is its place, or the record in the map.
 
 pub mod auth;
 pub mod carve;
@@ -61,7 +62,7 @@ pub use events::{EventChooser, EventFold, Events, KeyedEvents};
 pub use generation::Generation;
 pub use history::{Event, EventType, KeyHistory};
 pub use key_value::KeyValue;
-pub use keyspace::{KeyEntry, KeyPlaces, Keyspace, PlacedKey, PlacedKeyspace};
+pub use keyspace::{Also, KeyEntry, KeyPlaces, Keyspace, PlacedKey, PlacedKeyspace};
 pub use passed_record::PassedRecord;
 pub use record::Record;
 pub use record_list::PlacedRecord;

@@ -12,8 +12,8 @@
 //! Data goes one way:
 //!
 //! [`source::Source`] (the mapped file) -> [`bbolt::Leaves`] (the checked leaf pages of a tree, in key
-//! order) -> [`etcd::Record`] (one put or deletion, borrowed from the map) -> [`etcd::Keyspace`] and
-//! [`etcd::Events`] (folds over records) -> [`k8s`] (a stored value, decrypted and decoded) -> [`query`] (the answer to
+//! order) -> [`etcd::Record`] (one put or deletion, borrowed from the map; in a pass over all records an
+//! [`etcd::PassedRecord`], which may be a copy) -> [`etcd::Keyspace`] and [`etcd::Events`] (folds over records) -> [`k8s`] (a stored value, decrypted and decoded) -> [`query`] (the answer to
 //! a question with its limits, as data) -> [`view`] (text) -> [`cli`] (standard output and the exit
 //! code).
 //!

@@ -32,7 +32,7 @@ pub struct Keyspace<'a> {
 impl<'a> Keyspace<'a> {
     /// Folds the records up to a revision, for the keys for which `wanted` is true.
     pub fn at(store: &Store<'a>, at: AtRevision, wanted: impl Fn(&[u8]) -> bool + Sync) -> Self {
-        NewestOfKeys::fold(store, [at], &wanted, false).into_keyspace()
+        NewestOfKeys::fold(store, [at], &wanted, false, None).into_keyspace()
     }
 
     /// The put that is the value of a live key.
@@ -98,7 +98,18 @@ impl<'a> PlacedKeyspace<'a> {
         at: [AtRevision; N],
         wanted: impl Fn(&[u8]) -> bool + Sync,
     ) -> [Self; N] {
-        NewestOfKeys::fold(store, at, &wanted, true).into_places()
+        NewestOfKeys::fold(store, at, &wanted, true, None).into_places()
+    }
+
+    /// As [`Self::at`], by a pass that reads records of all keys and revisions for something else as well.
+    pub fn at_and(
+        store: &Store<'a>,
+        at: AtRevision,
+        wanted: impl Fn(&[u8]) -> bool + Sync,
+        also: Also<'_, 'a>,
+    ) -> Self {
+        let [keyspace] = NewestOfKeys::fold(store, [at], &wanted, true, Some(also)).into_places();
+        keyspace
     }
 }
 
@@ -191,6 +202,14 @@ impl<'a> KeyPlaces<'a> {
     }
 }
 
+/// What else reads the records of a pass.
+pub struct Also<'f, 'a> {
+    /// Chooses records, on all cores.
+    pub needs: &'f (dyn Fn(&Record<'_>) -> bool + Sync),
+    /// Is given each of them, in their order.
+    pub add: &'f mut (dyn FnMut(Record<'a>) + Send),
+}
+
 /// A record that counts for a keyspace, as of at least one of the revisions.
 struct Chosen<'a, const N: usize> {
     record: Record<'a>,
@@ -218,6 +237,7 @@ impl<'s, 'a, const N: usize> NewestOfKeys<'s, 'a, N> {
         at: [AtRevision; N],
         wanted: &(dyn Fn(&[u8]) -> bool + Sync),
         as_places: bool,
+        also: Option<Also<'_, 'a>>,
     ) -> Self {
         let reader = RecordReader::new(store);
         let ids = KeyIds::default();
@@ -238,7 +258,26 @@ impl<'s, 'a, const N: usize> NewestOfKeys<'s, 'a, N> {
             keys: KeyTexts::default(),
             newest: [(); N].map(|()| RecordList::new(reader)),
         };
-        store.visit_records(choose, |chosen, key| newest.add(&chosen, key));
+        let Some(Also { needs, add }) = also else {
+            store.visit_records(choose, |chosen, key| newest.add(&chosen, key));
+            return newest;
+        };
+        store.visit_records(
+            |record| {
+                // Few records are needed.
+                let needed = needs(record).then(|| Box::new(record.in_map()));
+                let chosen = choose(record);
+                (needed.is_some() || chosen.is_some()).then_some((chosen, needed))
+            },
+            |(chosen, needed), key| {
+                if let Some(needed) = needed {
+                    add(*needed);
+                }
+                if let Some(chosen) = chosen {
+                    newest.add(&chosen, key);
+                }
+            },
+        );
         newest
     }
 

@@ -2,9 +2,11 @@
 //! their objects.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::bbolt::Direction;
 use crate::etcd::{AtRevision, PlacedRecord, Record, Store};
+use crate::k8s::catalog::Settled;
 use crate::k8s::encrypt::Keyring;
 
 pub use crate::k8s::catalog::{Catalog, KeyFolders, Survey};
@@ -13,7 +15,7 @@ pub use crate::k8s::catalog::{Catalog, KeyFolders, Survey};
 /// each store. It takes another pass over a store if one of its folders may have such a resource.
 pub fn learn(
     catalog: &mut Catalog,
-    folders: &[KeyFolders],
+    folders: &[Arc<KeyFolders>],
     stores: &[(&Store<'_>, AtRevision)],
     keyring: &Keyring,
 ) {
@@ -119,46 +121,109 @@ pub fn read_full(stores: &[(&Store<'_>, AtRevision)], keyring: &Keyring) -> Cata
 }
 
 /// The resources that stores define, as of the revisions asked for, and the folders of the keys of each store.
-pub fn read(stores: &[(&Store<'_>, AtRevision)], keyring: &Keyring) -> (Catalog, Vec<KeyFolders>) {
+pub fn read(
+    stores: &[(&Store<'_>, AtRevision)],
+    keyring: &Keyring,
+) -> (Catalog, Vec<Arc<KeyFolders>>) {
     let mut catalog = Catalog::default();
     let mut folders = Vec::new();
     for (store, at) in stores {
-        let of_store = KeyFolders::default();
-        catalog.merge(survey(store, *at, keyring, &of_store));
-        folders.push(of_store);
+        let (of_store, in_folders) = survey(store, *at, keyring);
+        catalog.merge(of_store);
+        folders.push(in_folders);
     }
     catalog.complete();
     (catalog, folders)
 }
 
-/// The resources that a store defines. The folders of its keys are added to `folders`.
-fn survey(store: &Store<'_>, at: AtRevision, keyring: &Keyring, folders: &KeyFolders) -> Catalog {
-    let mut survey = Survey::default();
-    let settled = survey.settled();
-    let mut definitions = BTreeMap::new();
-    let is_needed = |record: &Record<'_>| {
+/// Collects the resources that a store defines, in a pass over all its records.
+pub struct SurveyFold<'a> {
+    at: AtRevision,
+    survey: Survey,
+    chooser: SurveyChooser,
+    /// The newest definitions.
+    definitions: BTreeMap<Box<[u8]>, Record<'a>>,
+}
+
+/// Chooses the records that a [`SurveyFold`] needs, on all cores.
+#[derive(Clone)]
+pub struct SurveyChooser {
+    settled: Arc<Settled>,
+    folders: Arc<KeyFolders>,
+}
+
+impl SurveyChooser {
+    /// Whether the record is needed.
+    pub fn needs(&self, record: &Record<'_>) -> bool {
         if record.tombstone || record.is_bump_mark() {
             return false;
         }
-        folders.add(record.key);
-        Survey::is_definition(record.key) || settled.may_need(record.key)
-    };
-    // A definition that was deleted, or is newer than the revision, still defines a word. The newest one up to the
-    // revision counts; without one, the first after it.
-    store.visit_chosen(&is_needed, &mut |record| {
+        self.folders.add(record.key);
+        Survey::is_definition(record.key) || self.settled.may_need(record.key)
+    }
+}
+
+impl<'a> SurveyFold<'a> {
+    /// For the resources as of a revision.
+    pub fn new(at: AtRevision) -> Self {
+        let survey = Survey::default();
+        Self {
+            at,
+            chooser: SurveyChooser {
+                settled: survey.settled(),
+                folders: Arc::default(),
+            },
+            survey,
+            definitions: BTreeMap::new(),
+        }
+    }
+
+    /// Chooses the records.
+    pub fn chooser(&self) -> SurveyChooser {
+        self.chooser.clone()
+    }
+
+    /// Adds the next record that is needed. A definition that was deleted, or is newer than the revision, still defines a
+    /// word. The newest one up to the revision counts; without one, the first after it.
+    pub fn add(&mut self, record: Record<'a>) {
         if Survey::is_definition(record.key) {
-            let is_later = record.revision.main > at.0;
-            if !(is_later && definitions.contains_key(record.key)) {
-                definitions.insert(record.key, record);
+            let is_later = record.revision.main > self.at.0;
+            if !(is_later && self.definitions.contains_key(record.key)) {
+                self.definitions.insert(record.key.into(), record);
             }
         }
-        survey.look(record.key, record.value);
-    });
-    let mut catalog = survey.into_catalog();
-    for (key, record) in definitions {
-        define(&mut catalog, key, record.value, keyring);
+        self.survey.look(record.key, record.value);
     }
-    catalog
+
+    /// The resources after the last record, and the folders of the keys.
+    fn finish(self, keyring: &Keyring) -> (Catalog, Arc<KeyFolders>) {
+        let mut catalog = self.survey.into_catalog();
+        for (key, record) in self.definitions {
+            define(&mut catalog, &key, record.value, keyring);
+        }
+        (catalog, self.chooser.folders)
+    }
+
+    /// The resources of the store of the pass, with those that are known only from their objects.
+    pub fn into_full(self, store: &Store<'a>, keyring: &Keyring) -> Catalog {
+        let at = self.at;
+        let (found, folders) = self.finish(keyring);
+        let mut catalog = Catalog::default();
+        catalog.merge(found);
+        catalog.complete();
+        learn(&mut catalog, &[folders], &[(store, at)], keyring);
+        catalog
+    }
+}
+
+/// The resources that a store defines, and the folders of its keys.
+fn survey(store: &Store<'_>, at: AtRevision, keyring: &Keyring) -> (Catalog, Arc<KeyFolders>) {
+    let mut fold = SurveyFold::new(at);
+    let chooser = fold.chooser();
+    store.visit_chosen(&|record| chooser.needs(record), &mut |record| {
+        fold.add(record);
+    });
+    fold.finish(keyring)
 }
 
 #[cfg(test)]
@@ -194,7 +259,7 @@ mod tests {
                 define(&mut of_store, key, record.value, keyring);
             }
             catalog.merge(of_store);
-            let unknown = KeyFolders::default();
+            let unknown = Arc::new(KeyFolders::default());
             unknown.add(b"/a/");
             folders.push(unknown);
         }

@@ -5,14 +5,14 @@ use std::cmp::Reverse;
 use regex::bytes::Regex;
 
 use crate::bbolt::Direction;
-use crate::etcd::{AtRevision, KeyPlaces, PlacedKeyspace, PlacedRecord, Record, Revision};
+use crate::etcd::{Also, AtRevision, KeyPlaces, PlacedKeyspace, PlacedRecord, Record, Revision};
 use crate::fast_map::FastMap;
 use crate::k8s::catalog::Catalog;
 use crate::k8s::resource::Resource;
 use crate::near::near;
 
 use super::address::Address;
-use super::catalog;
+use super::catalog::SurveyFold;
 use super::filters::Filter;
 use super::no_answer::NoAnswer;
 use super::not_found::{Missing, NameKind, Why};
@@ -147,8 +147,7 @@ impl<'q, 'a> KeyList<'q, 'a> {
     ) -> Result<Self, NoAnswer> {
         let store = question.store();
         let selection = which.select(&[(store, at)], question.keyring())?;
-        let read_catalog = || catalog::read_full(&[(store, at)], question.keyring());
-        let catalog = filters.needs_catalog().then(read_catalog);
+        let (keyspace, catalog) = keyspace_and_catalog(question, at, &selection, filters);
         if let (Some(Custom::Named(name)), Some(catalog)) = (&filters.custom, &catalog) {
             check_custom(name, catalog)?;
         }
@@ -159,7 +158,7 @@ impl<'q, 'a> KeyList<'q, 'a> {
             question,
             filters,
             at,
-            keyspace: PlacedKeyspace::at(store, at, |key| selection.covers(key)),
+            keyspace,
             selection,
             catalog,
             since,
@@ -299,6 +298,28 @@ impl<'q, 'a> KeyList<'q, 'a> {
             NoAnswer::NotInNamespaces
         })
     }
+}
+
+/// The keys that the addresses cover, and the resources of the store if they are needed, by one pass.
+fn keyspace_and_catalog<'a>(
+    question: &Question<'a>,
+    at: AtRevision,
+    selection: &Selection,
+    filters: &KeyFilters,
+) -> (PlacedKeyspace<'a>, Option<Catalog>) {
+    let (store, covers) = (question.store(), |key: &[u8]| selection.covers(key));
+    if !filters.needs_catalog() {
+        return (PlacedKeyspace::at(store, at, covers), None);
+    }
+    let mut survey = SurveyFold::new(at);
+    let chooser = survey.chooser();
+    let also = Also {
+        needs: &|record| chooser.needs(record),
+        add: &mut |record| survey.add(record),
+    };
+    let keyspace = PlacedKeyspace::at_and(store, at, covers, also);
+    let catalog = survey.into_full(store, question.keyring());
+    (keyspace, Some(catalog))
 }
 
 /// The newest record that counts as not after a revision. Compaction does not matter: of a live key the last

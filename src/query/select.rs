@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::sync::Arc;
 
 use super::catalog;
 use super::filters::{Filter, LeftNothing};
@@ -269,7 +270,7 @@ fn is_named_by(key: &[u8], word: &OsString) -> bool {
 struct Words<'w, 's> {
     catalog: Catalog,
     /// The folders of the keys of each store.
-    folders: Vec<KeyFolders>,
+    folders: Vec<Arc<KeyFolders>>,
     keyring: &'w Keyring,
     is_learnt: bool,
     scope: &'w Scope,

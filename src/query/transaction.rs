@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::bbolt::Direction;
 use crate::etcd::{AtRevision, KeyEntry, KeyHistory};
 use crate::k8s::diff::Scope;
 use crate::k8s::redact::Masker;
@@ -222,13 +223,21 @@ fn written<'a>(question: &Question<'a>, main: i64, sub: Option<i64>) -> Vec<Even
     let is_asked = |record: &Record<'_>| {
         record.revision.main == main && sub.is_none_or(|sub| record.revision.sub == sub)
     };
+    let is_chosen = |record: &Record<'_>| is_asked(record) && !record.is_bump_mark();
     let mut written = HashSet::new();
-    question.store().visit_records(
-        |record| (is_asked(record) && !record.is_bump_mark()).then_some(()),
-        |(), key| {
-            written.insert(key.to_vec());
-        },
-    );
+    let (store, diagnostics) = (question.store(), question.evidence().diagnostics());
+    let records = store.records(Direction::Backward);
+    for record in records.take_while(|record| record.revision.main >= main) {
+        if is_chosen(&record) {
+            written.insert(record.key.to_vec());
+        }
+    }
+    // In a damaged file the walk may not follow the order of revisions.
+    if diagnostics.found_any() {
+        store.visit_chosen(&is_chosen, &mut |record| {
+            written.insert(record.key.to_vec());
+        });
+    }
     let history = question.events_and_times(|key| written.contains(key));
     let events = history.iter().filter(|event| is_asked(&event.record));
     events.collect()
