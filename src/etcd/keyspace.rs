@@ -258,19 +258,18 @@ impl<'s, 'a, const N: usize> NewestOfKeys<'s, 'a, N> {
             keys: KeyTexts::default(),
             newest: [(); N].map(|()| RecordList::new(reader)),
         };
-        let Some(Also { needs, add }) = also else {
-            store.visit_records(choose, |chosen, key| newest.add(&chosen, key));
-            return newest;
-        };
+        let (needs, mut add) = also.map(|also| (also.needs, also.add)).unzip();
+        // One closure for both: each further one is compiled with all work on all cores.
         store.visit_records(
             |record| {
-                // Few records are needed.
-                let needed = needs(record).then(|| Box::new(record.in_map()));
+                let is_needed = needs.is_some_and(|needs| needs(record));
+                // Few records are.
+                let needed = is_needed.then(|| Box::new(record.in_map()));
                 let chosen = choose(record);
-                (needed.is_some() || chosen.is_some()).then_some((chosen, needed))
+                (is_needed || chosen.is_some()).then_some((chosen, needed))
             },
             |(chosen, needed), key| {
-                if let Some(needed) = needed {
+                if let (Some(add), Some(needed)) = (&mut add, needed) {
                     add(*needed);
                 }
                 if let Some(chosen) = chosen {
