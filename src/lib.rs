@@ -12,8 +12,8 @@
 //! Data goes one way:
 //!
 //! [`source::Source`] (the mapped file) -> [`bbolt::Leaves`] (the checked leaf pages of a tree, in key
-//! order) -> [`etcd::Record`] (one put or deletion, borrowed from the map; in a pass over all records an
-//! [`etcd::PassedRecord`], which may be a copy) -> [`etcd::Keyspace`] and [`etcd::Events`] (folds over records) -> [`k8s`] (a stored value, decrypted and decoded) -> [`query`] (the answer to
+//! order) -> [`etcd::Record`] (one put or deletion, borrowed from the map) -> [`etcd::Keyspace`] and
+//! [`etcd::Events`] (folds over records) -> [`k8s`] (a stored value, decrypted and decoded) -> [`query`] (the answer to
 //! a question with its limits, as data) -> [`view`] (text) -> [`cli`] (standard output and the exit
 //! code).
 //!
@@ -26,6 +26,9 @@
 //!
 //! If the tree is damaged, [`bbolt::PageScan`] finds the leaves by their positions alone, and a salvage in [`etcd`]
 //! decides which of their records are part of the state. All later layers read them in the same way.
+//!
+//! A pass over all records reads each leaf from a copy if the map is slow. The code that looks at the records gets an
+//! [`etcd::PassedRecord`]. It keeps the place of the record, or the same record in the map.
 //!
 //! Packed input is unpacked first: [`source::Source::open_unpacking`] unpacks it into a temporary file and maps that.
 //!

@@ -19,6 +19,8 @@ mod locate;
 mod log_dir;
 mod map_speed;
 mod open_file;
+#[cfg(test)]
+pub(crate) mod testdata;
 mod trailer;
 mod unpack;
 pub mod work;

@@ -15,8 +15,8 @@ use super::pages::Pages;
 /// needed.
 const MOST_BYTES: usize = 128 << 10;
 
-/// The copy begins at a multiple of this many bytes. The pages of the file begin at multiples too, and to a place that is a
-/// few bytes further the processor copies at a quarter of the speed.
+/// The copy begins at an address that is a multiple of this many bytes. The kernel copies from the start of a page. If the
+/// copy begins a few bytes after the start of a page, some processors copy at a quarter of the speed.
 const ALIGNMENT: usize = 64;
 
 /// A page belongs to a call if at most this many pages are between it and the page before it. A leaf of etcd has about

@@ -80,23 +80,10 @@ impl<'r> Deref for PassedRecord<'r, '_> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::fs;
-    use std::path::{Path, PathBuf};
-
     use crate::diag::Diagnostics;
     use crate::etcd::State;
     use crate::source::Source;
-
-    fn databases(folder: &Path, found: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                databases(&path, found);
-            } else if path.extension().is_some_and(|extension| extension == "db") {
-                found.push(path);
-            }
-        }
-    }
+    use crate::source::testdata::databases;
 
     /// What a pass shows of each record, and what it reports. The number is that of the records that were read from a copy.
     fn pass(source: &Source) -> Option<(Vec<String>, String, usize)> {
@@ -123,11 +110,8 @@ mod tests {
 
     #[test]
     fn records_are_the_same_from_a_copy_and_from_the_map() {
-        let mut paths = Vec::new();
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata");
-        databases(Path::new(folder), &mut paths);
         let (mut records, mut copied) = (0, 0);
-        for path in paths {
+        for path in databases(&[".db"]) {
             let Ok(map) = Source::open(&path) else {
                 continue;
             };

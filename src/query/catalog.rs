@@ -229,13 +229,14 @@ fn survey(store: &Store<'_>, at: AtRevision, keyring: &Keyring) -> (Catalog, Arc
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
     use super::*;
     use crate::bbolt::Direction;
     use crate::diag::Diagnostics;
     use crate::etcd::Revision;
     use crate::etcd::record::Origin;
+    use crate::source::testdata::databases;
     use crate::source::{Source, Unpacking};
 
     /// The catalog of two full passes over each store, in which no record is left out.
@@ -297,18 +298,6 @@ mod tests {
         catalog.resources().len() - builtin
     }
 
-    fn databases(folder: &Path, found: &mut Vec<PathBuf>) {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.to_string_lossy().into_owned();
-            if path.is_dir() {
-                databases(&path, found);
-            } else if name.ends_with(".db") || name.ends_with(".db.gz") {
-                found.push(path);
-            }
-        }
-    }
-
     fn open(path: &Path) -> Option<Source> {
         let unpacking = Unpacking {
             temporary_folder: std::env::temp_dir(),
@@ -320,10 +309,7 @@ mod tests {
 
     #[test]
     fn the_catalog_of_a_database_is_that_of_two_passes() {
-        let mut paths = Vec::new();
-        let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
-        databases(&testdata, &mut paths);
-        paths.sort();
+        let paths = databases(&[".db", ".db.gz"]);
         let diagnostics = Diagnostics::new();
         let sources: Vec<_> = paths.iter().filter_map(|path| open(path)).collect();
         let stores = sources

@@ -41,7 +41,7 @@ impl MapSpeed {
         !self.is_slow.load(Ordering::Relaxed)
     }
 
-    /// As after a sample; there is none in the next calls.
+    /// The state after a sample. The next calls take no sample.
     #[cfg(test)]
     pub(super) fn sampled(is_slow: bool) -> Self {
         Self {

@@ -80,23 +80,11 @@ impl Salvage<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::{Path, PathBuf};
-
     use super::*;
     use crate::bbolt::Db;
     use crate::diag::Diagnostics;
     use crate::etcd::State;
-
-    fn databases(folder: &Path, found: &mut Vec<PathBuf>) {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                databases(&path, found);
-            } else if path.extension().is_some_and(|extension| extension == "db") {
-                found.push(path);
-            }
-        }
-    }
+    use crate::source::testdata::databases;
 
     /// What a comparison gives.
     struct Compared {
@@ -134,11 +122,8 @@ mod tests {
 
     #[test]
     fn pages_agree_with_the_tree_only_if_the_merge_reports_nothing() {
-        let mut paths = Vec::new();
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata");
-        databases(Path::new(folder), &mut paths);
         let (mut agreeing, mut reporting) = (0, 0);
-        for path in paths {
+        for path in databases(&[".db"]) {
             let image = std::fs::read(&path).unwrap();
             let Some(Compared {
                 walked,
