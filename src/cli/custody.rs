@@ -17,12 +17,21 @@ pub fn of(evidence: &Evidence) -> Custody {
     gather(evidence, sha256, Some(sha256_after))
 }
 
-/// The same with one hash, the one at the beginning if there was one: a change is noticed by the length of the file, its modification time, and the file at
-/// its path.
-pub fn hashed_once(evidence: &Evidence) -> Custody {
-    let sha256 = evidence.sha256();
-    let sha256 = sha256.unwrap_or_else(|| evidence.source().sha256());
-    gather(evidence, sha256, None)
+/// The same with one hash, the one at the beginning if there was one. Otherwise a second thread hashes the file while
+/// `last` runs, which is the last to read it. A change is noticed by the length of the file, its modification time, and
+/// the file at its path.
+pub fn hashed_beside<T>(evidence: &Evidence, last: impl FnOnce() -> T) -> (T, Custody) {
+    let hash = || {
+        let known = evidence.sha256();
+        known.unwrap_or_else(|| evidence.source().sha256_beside())
+    };
+    let (done, hashed) = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().spawn_scoped(scope, hash);
+        let done = last();
+        (done, thread.ok().and_then(|thread| thread.join().ok()))
+    });
+    let sha256 = hashed.unwrap_or_else(hash);
+    (done, gather(evidence, sha256, None))
 }
 
 fn gather(evidence: &Evidence, sha256: [u8; 32], sha256_after: Option<[u8; 32]>) -> Custody {

@@ -267,9 +267,9 @@ pub struct RecordPass<T> {
     pub counts: RecordCounts,
     /// The keys.
     pub keys: SeenKeys<T>,
-    /// `HashKV` at the newest revision, and the elements of the bucket. `None` if the hashes were omitted, the file is
-    /// damaged, or other records are added to those of the bucket: then a pass over its tree alone gives other numbers.
-    pub(super) exact: Option<(u32, BucketSums)>,
+    /// `HashKV` at the newest revision, and the sums of the records. `None` if the hashes were omitted, or records of
+    /// other origins are added to those of the bucket.
+    pub(super) hashed: Option<(u32, BucketSums)>,
     /// The pages of the tree of bucket `key`, if it has all records and nothing was found in it.
     pub walked: Option<WalkedPages>,
 }
@@ -298,7 +298,7 @@ impl<T: Send> RecordPass<T> {
         Self {
             counts,
             keys,
-            exact: None,
+            hashed: None,
             walked: None,
         }
     }
@@ -330,13 +330,28 @@ impl<T: Send> RecordPass<T> {
             },
         );
         let (counts, keys) = fold.finish();
-        let hash = hash.filter(|_| walked.is_some());
         Self {
             counts,
             keys,
-            exact: hash.map(|HashFold { hash, sums }| (hash.hash(), sums)),
+            hashed: hash.map(|HashFold { hash, sums }| (hash.hash(), sums)),
             walked,
         }
+    }
+
+}
+
+impl<T> RecordPass<T> {
+    /// `HashKV` at the newest revision, and the sums of the elements of the bucket. `None` also if the file is damaged:
+    /// then a pass over the tree alone gives other numbers.
+    pub(super) fn exact(&mut self) -> Option<(u32, BucketSums)> {
+        self.hashed.take().filter(|_| self.walked.is_some())
+    }
+}
+
+impl RecordPass<()> {
+    /// Reads all records of a store, and nothing of them besides.
+    pub(super) fn of_store(store: &Store<'_>) -> Self {
+        Self::read(store, |_| (), |_, _, ()| None)
     }
 }
 

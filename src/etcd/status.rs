@@ -167,9 +167,10 @@ impl SnapshotStatus {
 
     /// The same with the pages of the tree of bucket `key`, if nothing was found in it.
     pub fn read_with_pages(store: &Store<'_>) -> (Self, Option<WalkedPages>) {
-        let pass = RecordPass::<()>::read(store, |_| (), |_, _, ()| None);
+        let mut pass = RecordPass::of_store(store);
+        let sums = pass.exact().map(|(_, sums)| sums);
         let counts = pass.counts;
-        let Backend { hash, buckets, .. } = Backend::read(store, pass.exact.map(|(_, sums)| sums));
+        let Backend { hash, buckets, .. } = Backend::read(store, sums);
         let status = Self {
             hash,
             revision: counts.newest.unwrap_or_default(),
@@ -210,7 +211,10 @@ impl StoreStatus {
         let db = store.db();
         let (chosen, choice) = db.choice();
         let (counts, seen, exact) = match pass {
-            Ok(pass) => (Ok(pass.counts), pass.keys, pass.exact),
+            Ok(mut pass) => {
+                let exact = pass.exact();
+                (Ok(pass.counts), pass.keys, exact)
+            }
             Err(why) => (Err(why), SeenKeys::default(), None),
         };
         let (hash_of_records, sums) = exact.unzip();

@@ -7,6 +7,7 @@
 //! Example: `NewStore::from_store(&store, &records)`, then `set`, `remove` and `clear` as needed, then `plan` and
 //! `write`.
 
+mod read_back;
 mod records;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,7 @@ use super::revision::{BucketKey, Revision};
 use super::schema;
 use super::store::Store;
 
+pub use read_back::ReadBack;
 pub use records::{KeptRecords, StoredBytes, StoredPair, Tallied, Tally, for_each_record};
 
 /// A bucket in memory.

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::Source;
+use super::{Source, Work};
 
 /// Length of a snapshot's trailer in bytes: a SHA-256.
 const TRAILER_LEN: usize = 32;
@@ -111,7 +111,7 @@ impl Source {
         let mut hashed = 0;
         let mut candidate = self.next_candidate(from, from, step);
         while let Some(at) = candidate {
-            self.hash_range(&mut hash, hashed, at);
+            self.hash_range(&mut hash, (hashed, at), self.work());
             hashed = at;
             let stored = self.bytes().get(at..at.saturating_add(TRAILER_LEN));
             let computed: [u8; TRAILER_LEN] = hash.clone().finalize().into();
@@ -144,7 +144,7 @@ impl Source {
     pub fn verify_trailer(&self) -> TrailerCheck {
         match self.trailer() {
             None => TrailerCheck::Absent,
-            Some(trailer) => trailer.check(self.hash_image().finalize().into()),
+            Some(trailer) => trailer.check(self.hash_image(self.work()).finalize().into()),
         }
     }
 
@@ -154,17 +154,27 @@ impl Source {
         self.verify_trailer_and_sha256().1
     }
 
+    /// [`Source::sha256`] for a thread beside the one that answers the question: it does not count as progress.
+    #[must_use]
+    pub fn sha256_beside(&self) -> [u8; 32] {
+        self.check_and_hash(&Work::default()).1
+    }
+
     /// [`Source::verify_trailer`] and [`Source::sha256`] by reading the file once.
     #[must_use]
     pub fn verify_trailer_and_sha256(&self) -> (TrailerCheck, [u8; 32]) {
-        let mut hash = self.hash_image();
+        self.check_and_hash(self.work())
+    }
+
+    fn check_and_hash(&self, work: &Work) -> (TrailerCheck, [u8; 32]) {
+        let mut hash = self.hash_image(work);
         let Some(trailer) = self.trailer() else {
             return (TrailerCheck::Absent, hash.finalize().into());
         };
         let check = trailer.check(hash.clone().finalize().into());
         hash.update(trailer.stored);
         let end = self.image_len().saturating_add(TRAILER_LEN);
-        self.hash_range(&mut hash, end, self.bytes().len());
+        self.hash_range(&mut hash, (end, self.bytes().len()), work);
         (check, hash.finalize().into())
     }
 
@@ -181,18 +191,18 @@ impl Source {
     }
 
     /// The state of SHA-256 after the image.
-    fn hash_image(&self) -> Sha256 {
+    fn hash_image(&self, work: &Work) -> Sha256 {
         let mut hash = Sha256::new();
-        self.hash_range(&mut hash, 0, self.image_len());
+        self.hash_range(&mut hash, (0, self.image_len()), work);
         hash
     }
 
     /// Adds the bytes from an offset up to another.
-    fn hash_range(&self, hash: &mut Sha256, start: usize, end: usize) {
+    fn hash_range(&self, hash: &mut Sha256, (start, end): (usize, usize), work: &Work) {
         let mut offset = start;
         let bytes = self.bytes().get(start..end).unwrap_or_default();
         if start == 0 {
-            self.work().begin(self.len_bytes);
+            work.begin(self.len_bytes);
         }
         for chunk in bytes.chunks(HASH_CHUNK) {
             let map = self.opened.as_ref().map(|opened| &opened.map);
@@ -204,7 +214,7 @@ impl Source {
                 map.forget(offset, chunk.len());
             }
             offset += chunk.len();
-            self.work().add(chunk.len() as u64);
+            work.add(chunk.len() as u64);
         }
     }
 }

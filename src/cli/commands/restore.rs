@@ -177,9 +177,9 @@ impl Verb for Args {
         let request = self.request(evidence);
         let restore =
             Restore::read(&question, request).map_err(|error| self.failure(error, run))?;
-        let new = destination.write(self, &restore)?;
-        // Everything was read.
-        let custody = custody::hashed_once(evidence);
+        let write = || destination.write(self, &restore);
+        let (new, custody) = custody::hashed_beside(evidence, write);
+        let new = new?;
         let log_files = evidence.logs().map_or_else(Vec::new, Logs::hashes);
         self.refuse_change(evidence)?;
         let written = Written {

@@ -232,8 +232,13 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// A number of pairs, with the length and the CRC-32C of their keys and values, one after another.
+    pub(super) fn new(pairs: u64, bytes: u64, crc: u32) -> Self {
+        Self { pairs, bytes, crc }
+    }
+
     /// Adds a pair.
-    pub fn add(&mut self, key: &[u8], value: &[u8]) {
+    fn add(&mut self, key: &[u8], value: &[u8]) {
         self.pairs = self.pairs.saturating_add(1);
         for part in [key, value] {
             self.bytes = self.bytes.saturating_add(part.len() as u64);

@@ -7,14 +7,10 @@ use std::path::Path;
 use crate::bbolt::Direction;
 use crate::bbolt::write::{Layout, Pairs, Plan, WriteError, WrittenFile};
 use crate::diag::Code;
-use crate::etcd::hash::{HashedRecord, RunningHashKv};
-use crate::etcd::key_ids::{KeyIds, KeyNumbers};
 use crate::etcd::lease::lease_id;
 use crate::etcd::record::Record;
-use crate::etcd::succession::contradicts;
-use crate::etcd::survey::SurveyedKeys;
 use crate::etcd::write::{
-    KeptRecords, NewStore, StoredBytes, StoredPair, Tallied, Tally, for_each_record,
+    KeptRecords, NewStore, ReadBack, StoredBytes, StoredPair, Tallied, Tally,
 };
 use crate::etcd::{Store, schema};
 use crate::query::NoAnswer;
@@ -88,7 +84,9 @@ impl Restore<'_, '_> {
     /// As [`NewStore::plan`].
     pub fn prepare(&self, target: Target) -> Result<Prepared, WriteError> {
         let layout = self.layout(target.members.is_none());
-        let plan = self.with_new_store(&target, |new, _| new.plan(&layout))?;
+        let plan = self.with_records(&target, |records| {
+            self.new_store(&target, records).plan(&layout)
+        })?;
         Ok(Prepared {
             target,
             layout,
@@ -105,9 +103,11 @@ impl Restore<'_, '_> {
         prepared: &Prepared,
         to: &mut dyn Write,
     ) -> Result<(WrittenFile, Tally), WriteError> {
-        self.with_new_store(&prepared.target, |new, records| {
+        self.with_records(&prepared.target, |records| {
+            let tallied = Tallied::new(records);
+            let new = self.new_store(&prepared.target, &tallied);
             let written = new.write(to, &prepared.layout, &prepared.plan)?;
-            Ok((written, records.tally()))
+            Ok((written, tallied.tally()))
         })
     }
 
@@ -128,17 +128,12 @@ impl Restore<'_, '_> {
             return Err(Mismatch::Bytes);
         }
         let store = evidence.store().map_err(unreadable)?;
-        let read = ReadBack::read(&store);
-        if read.tally != *tally {
-            return Err(Mismatch::Records);
-        }
-        // Missing records, which were accepted, contradict each other.
-        if let Some(code) = read.contradiction.filter(|_| self.accepted.is_empty()) {
-            return Err(Mismatch::Finding(code));
-        }
-        let differs: Result<Option<String>, WriteError> =
-            self.with_new_store(&prepared.target, |new, _| Ok(different_bucket(new, &store)));
-        if let Ok(Some(bucket)) = differs {
+        let read = ReadBack::read(&store).filter(|read| read.tally == *tally);
+        let read = read.ok_or(Mismatch::Records)?;
+        let differs = self.with_records(&prepared.target, |records| {
+            different_bucket(&self.new_store(&prepared.target, records), &store)
+        });
+        if let Some(bucket) = differs {
             return Err(Mismatch::Bucket(bucket));
         }
         self.check_findings(&evidence)?;
@@ -167,19 +162,17 @@ impl Restore<'_, '_> {
         }
     }
 
-    /// Builds the new store, with its records and a tally of them, and passes both to `ask`. The store is built again
-    /// for each call, because it borrows its records.
-    fn with_new_store<T>(
-        &self,
-        target: &Target,
-        ask: impl FnOnce(&NewStore<'_, '_>, &Tallied<'_>) -> Result<T, WriteError>,
-    ) -> Result<T, WriteError> {
+    /// Passes the records of the new store to `ask`. They borrow what decides which records are kept.
+    fn with_records<T>(&self, target: &Target, ask: impl FnOnce(&dyn Pairs) -> T) -> T {
         let mut added = self.added.clone();
         added.extend(target.bump.map(StoredPair::bump_mark));
         let keeps = |record: &Record<'_>, stored: StoredBytes<'_>| self.keeps(record, stored);
-        let records = KeptRecords::new(self.store(), &keeps, &added);
-        let tallied = Tallied::new(&records as &dyn Pairs);
-        let mut new = NewStore::from_store(self.store(), &tallied, &self.dropped.buckets);
+        ask(&KeptRecords::new(self.store(), &keeps, &added))
+    }
+
+    /// The new store with these records.
+    fn new_store<'s>(&'s self, target: &Target, records: &'s dyn Pairs) -> NewStore<'s, 's> {
+        let mut new = NewStore::from_store(self.store(), records, &self.dropped.buckets);
         self.change_buckets(&mut new);
         if let Some(members) = &target.members {
             new.set_members(members);
@@ -191,7 +184,7 @@ impl Restore<'_, '_> {
                 crate::etcd::write::compact_mark(bump),
             );
         }
-        ask(&new, &tallied)
+        new
     }
 
     /// Makes the changes of the small buckets that a snapshot file and a data directory have in common.
@@ -220,42 +213,6 @@ impl Restore<'_, '_> {
         for lease in &self.leases {
             let id = lease.id.to_be_bytes();
             new.set(schema::LEASE, &id, lease.message());
-        }
-    }
-}
-
-/// What one pass over the records of the new file gives.
-struct ReadBack {
-    tally: Tally,
-    live_keys: u64,
-    hash_kv: u32,
-    /// The first contradiction between a record and the record of its key before it.
-    contradiction: Option<Code>,
-}
-
-impl ReadBack {
-    fn read(store: &Store<'_>) -> Self {
-        let compacted = store.compact_revision();
-        let mut tally = Tally::default();
-        let mut keys = SurveyedKeys::default();
-        let mut hash = RunningHashKv::new(store);
-        let (ids, mut numbers) = (KeyIds::default(), KeyNumbers::default());
-        let mut contradiction = None;
-        for_each_record(store, |record, stored| {
-            tally.add(stored.key, stored.value);
-            let hashed = HashedRecord::new(record, stored.key, stored.value);
-            hash.add(&hashed, Some(numbers.add(ids.of(record.key))));
-            if !record.is_bump_mark() {
-                let before = keys.follow(record);
-                let found = contradicts(before.as_ref(), record, compacted);
-                contradiction = contradiction.or(found);
-            }
-        });
-        Self {
-            tally,
-            live_keys: keys.live_keys(),
-            hash_kv: hash.hash(),
-            contradiction,
         }
     }
 }
