@@ -58,7 +58,7 @@ pub mod totals;
 pub mod wal;
 pub mod write;
 
-pub use events::{EventChooser, EventFold, Events, KeyedEvents};
+pub use events::{EventChooser, EventFold, Events, KeyedEvents, PlacedEvent};
 pub use generation::Generation;
 pub use history::{Event, EventType, KeyHistory};
 pub use key_value::KeyValue;

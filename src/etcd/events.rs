@@ -5,7 +5,7 @@ use super::key_ids::{KeyId, KeyIds, KeyNumbers, to_u32, to_usize};
 use super::key_texts::KeyTexts;
 use super::passed_record::PassedRecord;
 use super::record::Record;
-use super::record_list::{Place, RecordList, RecordReader};
+use super::record_list::{Place, PlacedRecord, RecordList, RecordReader};
 use super::revision::Revision;
 use super::store::Store;
 use super::succession::{Predecessor, compare};
@@ -67,14 +67,32 @@ impl<'a> KeyedEvents<'a> {
         })
     }
 
-    /// The events of the key at a place among the keys, oldest first.
-    pub fn of_key(&self, place: usize) -> Vec<Event<'a>> {
+    /// The events of the key at a place among the keys, oldest first. No page is read for them.
+    pub fn of_key(&self, place: usize) -> Vec<PlacedEvent<'a>> {
         let last = self.last_event(place);
         let places = std::iter::successors(last, |place| self.events.before(*place));
-        let mut events: Vec<Event<'a>> = places.filter_map(|at| self.events.get(at)).collect();
+        let placed = places.filter_map(|index| {
+            let placed = self.events.records.placed(index)?;
+            Some(PlacedEvent { index, placed })
+        });
+        let mut events: Vec<PlacedEvent<'a>> = placed.collect();
         events.reverse();
         events
     }
+
+    /// An event with its record. None if another program has changed the file since.
+    pub fn read(&self, event: &PlacedEvent<'a>) -> Option<Event<'a>> {
+        self.events.get(event.index)
+    }
+}
+
+/// An event whose record is not read yet.
+#[derive(Debug, Clone, Copy)]
+pub struct PlacedEvent<'a> {
+    /// Its index among the events.
+    index: usize,
+    /// Its record, by its place.
+    pub placed: PlacedRecord<'a>,
 }
 
 /// The events so far of a pass over the records. The pass may read the records for something else as well.

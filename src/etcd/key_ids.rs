@@ -110,12 +110,12 @@ impl KeyNumbers {
 }
 
 /// An index as a number of 32 bits. A list with more entries than that is larger than any memory.
-pub(super) fn to_u32(index: usize) -> u32 {
+pub fn to_u32(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
 }
 
 /// A number of 32 bits as an index.
-pub(super) fn to_usize(number: u32) -> usize {
+pub fn to_usize(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 

@@ -7,6 +7,7 @@
 use crate::bbolt::{Page, Pages, Pgid};
 use crate::source::Source;
 
+use super::generation::Generation;
 use super::passed_record::PassedRecord;
 use super::record::{Origin, Record};
 use super::revision::Revision;
@@ -333,6 +334,13 @@ enum Stored<'a> {
 }
 
 impl<'a> PlacedRecord<'a> {
+    /// The generation of its key after it; none if it deletes the key.
+    pub fn generation(&self) -> Option<Generation> {
+        (!self.tombstone).then_some(Generation {
+            create_revision: self.create_revision,
+        })
+    }
+
     /// The lease that its key is attached to; 0 for none.
     pub fn lease(&self) -> i64 {
         match self.record {

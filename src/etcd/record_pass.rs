@@ -337,7 +337,6 @@ impl<T: Send> RecordPass<T> {
             walked,
         }
     }
-
 }
 
 impl<T> RecordPass<T> {

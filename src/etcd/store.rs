@@ -12,7 +12,8 @@ use crate::source::Source;
 
 use super::leaves::RecordLeaves;
 use super::passed_record::PassedRecord;
-use super::record::{Record, report_contradiction};
+use super::record::{Origin, Record, report_contradiction};
+use super::revision::Revision;
 use super::schema::MetaBucket;
 use super::state::State;
 
@@ -188,18 +189,28 @@ impl<'a> Store<'a> {
     /// Whether a record is newer than the state and not part of it. False for records of the write-ahead log and of delta
     /// snapshots, which continue the state.
     pub fn is_newer_than_state(&self, record: &Record<'_>) -> bool {
-        let is_part = record.origin.is_of_state() || record.origin.continues_state();
-        !is_part && record.revision.main > self.state_revision
+        self.is_after_state(record.origin, record.revision)
+    }
+
+    /// The same by the origin and the revision of the record.
+    pub fn is_after_state(&self, origin: Origin, revision: Revision) -> bool {
+        let is_part = origin.is_of_state() || origin.continues_state();
+        !is_part && revision.main > self.state_revision
     }
 
     /// Whether a record is evidence for the keyspace as of a revision. A record of another origin is evidence only for
     /// revisions before the compaction; one of the write-ahead log or a delta snapshot also for revisions after the state.
     #[inline]
     pub fn is_evidence_for(&self, record: &Record<'_>, at: AtRevision) -> bool {
-        let continues =
-            record.origin.continues_state() && record.revision.main > self.state_revision;
-        record.revision.main <= at.0
-            && (record.origin.is_of_state() || continues || at.0 < self.compact_revision())
+        self.is_evidence(record.origin, record.revision, at)
+    }
+
+    /// The same by the origin and the revision of the record.
+    #[inline]
+    pub fn is_evidence(&self, origin: Origin, revision: Revision, at: AtRevision) -> bool {
+        let continues = origin.continues_state() && revision.main > self.state_revision;
+        revision.main <= at.0
+            && (origin.is_of_state() || continues || at.0 < self.compact_revision())
     }
 
     /// The newest revision: that of the state, or of the write-ahead log or the delta snapshots if they go further.

@@ -67,13 +67,10 @@ impl From<&Record<'_>> for Predecessor {
 /// A record that is no bump mark, by its place.
 impl From<&PlacedRecord<'_>> for Predecessor {
     fn from(placed: &PlacedRecord<'_>) -> Self {
-        let generation = Generation {
-            create_revision: placed.create_revision,
-        };
         Self {
             newest: NewestRecord {
                 revision: placed.revision,
-                generation: (!placed.tombstone).then_some(generation),
+                generation: placed.generation(),
                 version: placed.version,
             },
             is_compared: placed.origin().is_of_state(),

@@ -30,6 +30,21 @@ pub fn tree_with(
     Ok((sink.into_value(), notes))
 }
 
+/// The same without the lists of fields in managedFields, which are a large part of most objects: each `fieldsV1` is
+/// `null`.
+///
+/// # Errors
+/// The same as for [`tree_of`].
+pub fn tree_without_field_lists(
+    stored: &[u8],
+    options: impl Into<Options>,
+) -> Result<(Value, Vec<Note>), DecodeError> {
+    let mut sink = TreeSink::without("fieldsV1");
+    let outcome = decode_any(stored, options, &mut sink)?;
+    let notes = outcome.notes;
+    Ok((sink.into_value(), notes))
+}
+
 /// A stored value as one string, without decoding: UTF-8 as it is, other bytes as base64.
 pub fn as_text(stored: &[u8]) -> Value {
     let mut sink = TreeSink::new();

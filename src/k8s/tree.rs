@@ -17,6 +17,21 @@ pub struct TreeSink {
     /// The elements of all open lists.
     items: Vec<Value>,
     done: Option<Value>,
+    /// The key of the values that are left out, if there is one.
+    left_out: Option<&'static str>,
+    dropped: Dropped,
+}
+
+/// Whether a value is dropped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Dropped {
+    /// None is.
+    #[default]
+    None,
+    /// The next one is.
+    Next,
+    /// The one that has begun is. This many of its containers are open.
+    Open(usize),
 }
 
 /// A container that has not ended.
@@ -35,14 +50,31 @@ impl TreeSink {
         Self::default()
     }
 
+    /// An empty sink that replaces the value of each such key by `null`.
+    #[must_use]
+    pub fn without(key: &'static str) -> Self {
+        Self {
+            left_out: Some(key),
+            ..Self::default()
+        }
+    }
+
     /// The value, or `null` if none was completed.
     #[must_use]
     pub fn into_value(self) -> Value {
         self.done.unwrap_or(Value::Null)
     }
 
-    /// Adds a value to the innermost open container.
+    /// Adds a value to the innermost open container, unless it is dropped.
     fn put(&mut self, value: Value) {
+        let value = match self.dropped {
+            Dropped::None => value,
+            Dropped::Next => {
+                self.dropped = Dropped::None;
+                Value::Null
+            }
+            Dropped::Open(_) => return,
+        };
         match self.open.last_mut() {
             Some(Open::Map(_, key)) => self.entries.push((std::mem::take(key), value)),
             Some(Open::List(_)) => self.items.push(value),
@@ -78,10 +110,21 @@ impl Sink for TreeSink {
             base64::engine::general_purpose::STANDARD.encode(value),
         ));
     }
+    fn drops_value(&self) -> bool {
+        self.dropped != Dropped::None
+    }
     fn begin_map(&mut self) {
-        self.open.push(Open::Map(self.entries.len(), String::new()));
+        if !self.open_dropped() {
+            self.open.push(Open::Map(self.entries.len(), String::new()));
+        }
     }
     fn key(&mut self, key: &str) {
+        if self.dropped != Dropped::None {
+            return;
+        }
+        if self.left_out == Some(key) {
+            self.dropped = Dropped::Next;
+        }
         if let Some(Open::Map(_, next_key)) = self.open.last_mut() {
             *next_key = key.to_owned();
         }
@@ -90,7 +133,9 @@ impl Sink for TreeSink {
         self.close();
     }
     fn begin_list(&mut self) {
-        self.open.push(Open::List(self.items.len()));
+        if !self.open_dropped() {
+            self.open.push(Open::List(self.items.len()));
+        }
     }
     fn end_list(&mut self) {
         self.close();
@@ -98,8 +143,28 @@ impl Sink for TreeSink {
 }
 
 impl TreeSink {
+    /// Opens a container, if it is dropped or is part of one that is. Returns whether it is.
+    fn open_dropped(&mut self) -> bool {
+        self.dropped = match self.dropped {
+            Dropped::None => return false,
+            Dropped::Next => Dropped::Open(1),
+            Dropped::Open(containers) => Dropped::Open(containers.saturating_add(1)),
+        };
+        true
+    }
+
     /// Closes the innermost container.
     fn close(&mut self) {
+        if let Dropped::Open(containers) = self.dropped {
+            self.dropped = match containers {
+                ..=1 => Dropped::Next,
+                more => Dropped::Open(more.saturating_sub(1)),
+            };
+            if self.dropped == Dropped::Next {
+                self.put(Value::Null);
+            }
+            return;
+        }
         let value = match self.open.pop() {
             Some(Open::Map(first, _)) => {
                 Value::Object(self.entries.drain(first..).collect::<Map<_, _>>())
@@ -133,5 +198,34 @@ mod tests {
             sink.into_value().to_string(),
             r#"{"b":[-1,"eA==",{}],"a":1.5}"#
         );
+    }
+
+    #[test]
+    fn a_value_that_is_left_out_is_null_whatever_it_is() {
+        let mut sink = TreeSink::without("x");
+        sink.begin_map();
+        for depth in 0..3 {
+            sink.key("x");
+            assert!(sink.drops_value());
+            for _ in 0..depth {
+                sink.begin_map();
+                sink.key("x");
+                sink.begin_list();
+                sink.int(1);
+            }
+            for _ in 0..depth {
+                sink.end_list();
+                sink.end_map();
+            }
+            if depth == 0 {
+                sink.string("text");
+            }
+            assert!(!sink.drops_value());
+            sink.key("y");
+            sink.int(depth);
+        }
+        sink.end_map();
+        let expected = r#"{"x":null,"y":2}"#;
+        assert_eq!(sink.into_value().to_string(), expected);
     }
 }

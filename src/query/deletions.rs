@@ -7,11 +7,15 @@
 mod facts;
 mod helm;
 mod history;
+mod life;
+mod live_keys;
 mod order;
 mod plan;
 
 pub use facts::{Facts, asked_services};
 pub use helm::is_release_key;
 pub use history::ObjectHistory;
+pub use life::live;
+pub use live_keys::LiveKeys;
 pub use order::sort_for_apply;
-pub use plan::{Cause, EarlierLives, Item, LiveKey, Plan, Request, Unreadable, live, plan};
+pub use plan::{Cause, EarlierLives, Item, Plan, Request, Unreadable, plan};

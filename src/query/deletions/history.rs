@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::bbolt::Direction;
 use crate::compact_map::CompactMap;
 use crate::etcd::generation::Transition;
-use crate::etcd::key_ids::{KeyId, KeyIds, KeyNumbers};
+use crate::etcd::key_ids::{KeyId, KeyIds, KeyNumbers, to_u32, to_usize};
 use crate::etcd::{
     AtRevision, EventChooser, EventFold, Generation, PassedRecord, Record, Revision, Store,
 };
@@ -31,6 +31,7 @@ type ServiceName = (ClusterName, String, String);
 #[derive(Debug, Default)]
 pub struct ObjectHistory {
     objects: Vec<Object>,
+    owners: Owners,
     /// The index in `objects` of each object.
     places: Places,
     /// The services with a selector.
@@ -70,29 +71,74 @@ fn id_of(ids: &KeyIds, cluster: Option<&[u8]>, uid: &str) -> KeyId {
     }
 }
 
-/// What the records show of one uid.
+/// A main revision that may be unknown, in 8 bytes.
+#[derive(Debug, Clone, Copy)]
+struct MaybeMain(i64);
+
+impl Default for MaybeMain {
+    fn default() -> Self {
+        None.into()
+    }
+}
+
+impl From<Option<i64>> for MaybeMain {
+    fn from(main: Option<i64>) -> Self {
+        Self(main.unwrap_or(i64::MIN))
+    }
+}
+
+impl MaybeMain {
+    fn get(self) -> Option<i64> {
+        (self.0 != i64::MIN).then_some(self.0)
+    }
+}
+
+/// What the records show of one uid. A store has one for each object that it ever had.
 #[derive(Debug, Default)]
 struct Object {
-    /// How many keys it is stored under.
-    keys: usize,
-    /// Whether it exists now.
-    exists: bool,
     /// The first revision in which it has a deletion timestamp.
-    marked: Option<i64>,
+    marked: MaybeMain,
     /// The revision that deleted it.
-    deleted_at: Option<i64>,
-    /// Its owners, in its newest version.
-    owners: Box<[KeyId]>,
+    deleted_at: MaybeMain,
     /// The revision at which its deletion began, if that is known: it or its owner got a deletion timestamp, or was
     /// deleted.
-    deletion_began: Option<i64>,
+    deletion_began: MaybeMain,
+    /// Its owners, in its newest version.
+    owners: OwnerRange,
+    /// How many keys it is stored under.
+    keys: u32,
+    /// Whether it exists now.
+    exists: bool,
 }
 
 impl Object {
     /// The revision at which its deletion began, by its own records alone, without those of its owners.
     fn own_deletion_began(&self) -> Option<i64> {
-        let deleted_at = self.deleted_at.filter(|_| !self.exists);
-        self.marked.into_iter().chain(deleted_at).min()
+        let deleted_at = self.deleted_at.get().filter(|_| !self.exists);
+        self.marked.get().into_iter().chain(deleted_at).min()
+    }
+}
+
+/// The owners of all objects, in one piece.
+#[derive(Debug, Default)]
+struct Owners(Vec<KeyId>);
+
+/// The owners of one object: the index of the first, and their number.
+#[derive(Debug, Default, Clone, Copy)]
+struct OwnerRange(u32, u32);
+
+impl Owners {
+    fn get(&self, OwnerRange(first, count): OwnerRange) -> &[KeyId] {
+        let rest = self.0.get(to_usize(first)..).unwrap_or_default();
+        rest.get(..to_usize(count)).unwrap_or_default()
+    }
+
+    /// Sets the owners of an object.
+    fn set(&mut self, range: &mut OwnerRange, owners: &[KeyId]) {
+        if self.get(*range) != owners {
+            *range = OwnerRange(to_u32(self.0.len()), to_u32(owners.len()));
+            self.0.extend_from_slice(owners);
+        }
     }
 }
 
@@ -324,9 +370,9 @@ impl ObjectHistory {
         fold.finish()
     }
 
-    /// Whether the object of a record has a deletion timestamp.
-    pub fn has_mark(&self, record: &Record<'_>) -> bool {
-        self.marks.binary_search(&record.revision).is_ok()
+    /// Whether the object of the record at a revision has a deletion timestamp.
+    pub fn has_mark(&self, revision: Revision) -> bool {
+        self.marks.binary_search(&revision).is_ok()
     }
 
     /// Whether the store has an encrypted value, decrypted by a key or not.
@@ -375,10 +421,8 @@ impl ObjectHistory {
             }
         }
         if let Some(object) = self.objects.get_mut(place) {
-            object.marked = object.marked.or(marked);
-            if object.owners != identity.owners {
-                object.owners = identity.owners;
-            }
+            object.marked = object.marked.get().or(marked).into();
+            self.owners.set(&mut object.owners, &identity.owners);
         }
     }
 
@@ -386,7 +430,7 @@ impl ObjectHistory {
     fn leave(&mut self, place: usize, main: Option<i64>) {
         if let Some(object) = self.objects.get_mut(place) {
             object.keys = object.keys.saturating_sub(1);
-            object.deleted_at = main.filter(|_| object.keys == 0);
+            object.deleted_at = main.filter(|_| object.keys == 0).into();
         }
     }
 
@@ -439,7 +483,7 @@ impl ObjectHistory {
                 continue;
             };
             nexts.push(Reverse((began, place)));
-            let Some(owners) = self.places_of(&object.owners) else {
+            let Some(owners) = self.places_of(self.owners.get(object.owners)) else {
                 continue;
             };
             if let Some(waits) = waits_for.get_mut(place) {
@@ -453,10 +497,10 @@ impl ObjectHistory {
             let Some(object) = self.objects.get_mut(place) else {
                 continue;
             };
-            if object.deletion_began.is_some() {
+            if object.deletion_began.get().is_some() {
                 continue;
             }
-            object.deletion_began = Some(began);
+            object.deletion_began = Some(began).into();
             for owned in owned.remove(&place).unwrap_or_default() {
                 let Some(waits) = waits_for.get_mut(owned) else {
                     continue;
@@ -481,7 +525,7 @@ impl ObjectHistory {
     pub fn owners_deleted(&self, cluster: Option<&[u8]>, uids: &[impl AsRef<str>]) -> Option<i64> {
         let began = uids
             .iter()
-            .map(|uid| self.object(cluster, uid.as_ref())?.deletion_began);
+            .map(|uid| self.object(cluster, uid.as_ref())?.deletion_began.get());
         let began: Vec<i64> = began.collect::<Option<_>>()?;
         began.into_iter().max()
     }
@@ -519,7 +563,7 @@ impl ObjectHistory {
 
     /// The first revision in which the object of this uid, in a logical cluster, has a deletion timestamp.
     pub fn marked(&self, cluster: Option<&[u8]>, uid: &str) -> Option<i64> {
-        self.object(cluster, uid)?.marked
+        self.object(cluster, uid)?.marked.get()
     }
 
     /// Whether an object of this uid exists in a logical cluster.

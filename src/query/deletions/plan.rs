@@ -1,24 +1,24 @@
 //! Which objects were deleted, when the deletion of each began, and which version is to be brought back.
 
-use std::borrow::Cow;
-
 use crate::etcd::{
-    AtRevision, Event, EventType, Events, Generation, KeyEntry, KeyedEvents, Keyspace, Record,
+    AtRevision, Event, EventType, Events, KeyEntry, KeyedEvents, Keyspace, PlacedEvent, Record,
     Store,
 };
 use crate::k8s::Order;
 use crate::k8s::catalog::{Catalog, Location};
 use crate::k8s::decode::Note;
 use crate::k8s::encrypt::Keyring;
-use crate::k8s::meta::Meta;
-use crate::k8s::object::{is_object, tree_with};
+use crate::k8s::object::{is_object, tree_without_field_lists};
 use crate::parallel::read_all;
 use crate::query::left_out::LeftOut;
 use crate::query::objects::{Objects, ReadValue};
+use crate::source::Source;
 
 use super::facts::{Facts, facts};
 use super::helm;
 use super::history::ObjectHistory;
+use super::life::{Life, Open, Shown, is_evidence, live, lives};
+use super::live_keys::LiveKeys;
 
 /// Why a deletion began when it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +71,8 @@ pub struct Item<'a> {
     pub unreadable: Option<Unreadable>,
     /// Whether the key was written again after this deletion.
     pub is_made_again: bool,
+    /// Whether the key exists at the newest revision.
+    pub exists: bool,
     /// Why it does not come back; none if it does.
     pub left_out: Option<LeftOut>,
 }
@@ -89,6 +91,7 @@ impl<'a> Item<'a> {
             nameless: Vec::new(),
             unreadable: None,
             is_made_again: false,
+            exists: false,
             left_out: None,
         }
     }
@@ -157,17 +160,8 @@ impl EarlierLives {
 pub struct Plan<'a> {
     /// What is to be brought back, in key order.
     pub items: Vec<Item<'a>>,
-    /// The live keys at the newest revision, ascending. Empty if a revision was asked for.
-    pub live: Vec<LiveKey<'a>>,
-}
-
-/// A key that exists at the newest revision.
-#[derive(Debug)]
-pub struct LiveKey<'a> {
-    /// The key.
-    pub key: Box<[u8]>,
-    /// Its newest put, if its object has a deletion timestamp.
-    pub terminating: Option<Box<Record<'a>>>,
+    /// The keys that exist at the newest revision. Empty if a revision was asked for.
+    pub live: LiveKeys<'a>,
 }
 
 /// How many items are read together: enough work for all cores, and little memory.
@@ -210,7 +204,7 @@ pub fn plan<'a>(
             let (record, mut buffer) = (item.newest(), Vec::new());
             let record = reader.copy(&record, &mut buffer);
             let value = reader.decrypt(&record).ok()?;
-            let (tree, notes) = tree_with(&value, Order::Declared).ok()?;
+            let (tree, notes) = tree_without_field_lists(&value, Order::Declared).ok()?;
             let facts = is_object(&tree).then(|| facts(&item.key, &tree, catalog, history));
             Some(facts.map(|facts| (facts, notes)))
         });
@@ -250,7 +244,7 @@ fn as_of<'a>(store: &Store<'a>, at: AtRevision, request: &Request<'_>) -> Plan<'
     };
     Plan {
         items: live.into_iter().map(item).collect(),
-        live: Vec::new(),
+        live: LiveKeys::default(),
     }
 }
 
@@ -269,7 +263,7 @@ fn deleted<'a>(
         request,
         catalog,
         history,
-        keyring,
+        reader: (keyring, objects.source()),
     };
     let mut plan = Plan::default();
     let keys = by_key.keys().enumerate();
@@ -290,21 +284,28 @@ fn deleted<'a>(
         let before = plan.items.len();
         for ((_, key), KeyPlan { items, live }) in batch.iter().zip(read) {
             plan.items.extend(items);
-            plan.live.extend(live.map(|terminating| LiveKey {
-                key: (*key).into(),
-                terminating,
-            }));
+            if let Some(terminating) = live {
+                plan.live
+                    .add(key, catalog, terminating.map(|record| *record));
+            }
         }
         objects.forget_read(plan.items.len().saturating_sub(before));
     }
     if !store.additional().is_empty() {
         // A fold over the state alone finds other contradictions than one over the records of all origins.
         let live = Keyspace::at(store, AtRevision::HEAD, |key| (request.wanted)(key)).live;
-        let live = live.into_iter().map(|KeyEntry { key, record }| LiveKey {
-            terminating: context.terminating(&key, || Some(record)),
-            key,
-        });
-        plan.live = live.collect();
+        plan.live = LiveKeys::default();
+        for KeyEntry { key, record } in &live {
+            let terminating = history.is_marked(key).then_some(*record);
+            plan.live.add(key, catalog, terminating);
+        }
+        let exists = |item: &Item<'a>| {
+            let of_key = |entry: &KeyEntry<'a>| entry.key.cmp(&item.key);
+            live.binary_search_by(of_key).is_ok()
+        };
+        for item in &mut plan.items {
+            item.exists = exists(item);
+        }
     }
     plan
 }
@@ -312,49 +313,8 @@ fn deleted<'a>(
 /// What is planned for one key.
 struct KeyPlan<'a> {
     items: Vec<Item<'a>>,
-    /// As [`LiveKey::terminating`]; none if the key does not exist at the newest revision.
+    /// Whether the key exists at the newest revision, with its newest put if its object has a deletion timestamp.
     live: Option<Option<Box<Record<'a>>>>,
-}
-
-/// The value of a key at the newest revision, from its events. None if the key does not exist.
-pub fn live<'a>(store: &Store<'a>, events: &[Event<'a>]) -> Option<Record<'a>> {
-    let records = events.iter().map(|event| event.record);
-    let evidence = records.filter(|record| store.is_evidence_for(record, AtRevision::HEAD));
-    // In a damaged file the walk may not follow the order of revisions.
-    let newest = evidence.max_by_key(|record| record.revision);
-    newest.filter(|record| !record.tombstone)
-}
-
-/// One life of a key: its puts, and the main revision of its deletion, if that is known.
-struct Life<'a> {
-    puts: Vec<Event<'a>>,
-    deleted_at: Option<i64>,
-}
-
-/// The lives of a key, oldest first. A life without a put in any page is left out.
-fn lives<'a>(events: &[Event<'a>]) -> Vec<Life<'a>> {
-    let mut lives: Vec<Life<'a>> = Vec::new();
-    for event in events {
-        let Some(generation) = Generation::after(&event.record) else {
-            // The first tombstone after a put ended it.
-            if let Some(life) = lives.last_mut() {
-                life.deleted_at.get_or_insert(event.record.revision.main);
-            }
-            continue;
-        };
-        let continues = lives.last().is_some_and(|life| {
-            let of_life = life.puts.last();
-            of_life.is_some_and(|put| generation.contains(&put.record))
-        });
-        match lives.last_mut().filter(|_| continues) {
-            Some(life) => life.puts.push(*event),
-            None => lives.push(Life {
-                puts: vec![*event],
-                deleted_at: None,
-            }),
-        }
-    }
-    lives
 }
 
 /// The data from which the deletion of a key is determined.
@@ -363,14 +323,12 @@ struct Context<'q, 'a> {
     request: &'q Request<'q>,
     catalog: &'q Catalog,
     history: &'q ObjectHistory,
-    keyring: &'q Keyring,
+    /// Reads values past `objects`, which is for one core.
+    reader: (&'q Keyring, &'q Source),
 }
 
-/// Decrypts the value of a record. None if it stays encrypted.
-type Open<'o, 'a> = &'o dyn Fn(&Record<'a>) -> Option<Cow<'a, [u8]>>;
-
 impl<'a> Context<'_, 'a> {
-    /// As [`LiveKey::terminating`]. `record` is only called for an object that has a deletion timestamp.
+    /// The newest put of a key, if its object has a deletion timestamp.
     fn terminating(
         &self,
         key: &[u8],
@@ -396,13 +354,17 @@ impl<'a> Context<'_, 'a> {
         }
         let mut events = by_key.of_key(place);
         let live = live(self.store, &events);
-        let live = live.map(|record| self.terminating(key, || Some(record)));
-        events.retain(|event| !self.store.is_newer_than_state(&event.record));
+        let read = |event: &PlacedEvent<'a>| by_key.read(event).map(|event| event.record);
+        let live = live.map(|event| self.terminating(key, || read(&event)));
+        events.retain(|event| {
+            let placed = &event.placed;
+            !self.store.is_after_state(placed.origin(), placed.revision)
+        });
         let newest = events
             .iter()
             .rev()
-            .find(|event| self.store.is_evidence_for(&event.record, AtRevision::HEAD));
-        let exists = newest.is_some_and(|event| !event.record.tombstone);
+            .find(|event| is_evidence(self.store, event, AtRevision::HEAD));
+        let exists = newest.is_some_and(|event| !event.placed.tombstone);
         let lives = lives(&events);
         let last = lives.len().saturating_sub(1);
         let mut items = Vec::new();
@@ -412,9 +374,10 @@ impl<'a> Context<'_, 'a> {
                 continue;
             }
             if is_last || self.request.earlier != EarlierLives::None {
-                let item = self.item(&life, open);
+                let item = self.item(by_key, (key, &life), open);
                 items.extend(item.map(|item| Item {
                     is_made_again: !is_last || exists,
+                    exists: live.is_some(),
                     ..item
                 }));
             }
@@ -423,44 +386,60 @@ impl<'a> Context<'_, 'a> {
     }
 
     /// What is known of a life that ended.
-    fn item(&self, life: &Life<'a>, open: Open<'_, 'a>) -> Option<Item<'a>> {
-        let newest = life.puts.last().map(|event| event.record)?;
+    fn item(
+        &self,
+        by_key: &KeyedEvents<'a>,
+        (key, life): (&[u8], &Life<'a>),
+        open: Open<'_, 'a>,
+    ) -> Option<Item<'a>> {
+        let newest = life.puts.last()?;
         // If no page has the deletion, it happened between the last put and the compaction.
         let deleted = (
-            life.deleted_at.unwrap_or(newest.revision.main),
+            life.deleted_at.unwrap_or(newest.placed.revision.main),
             life.deleted_at
                 .unwrap_or_else(|| self.store.compact_revision()),
         );
-        let location = self.catalog.locate(newest.key);
-        let began = self.beginning(&life.puts, location.as_ref(), deleted, open);
-        let mut item = Item::new(newest, life.puts.last().copied());
+        let location = self.catalog.locate(key);
+        let shown = self.shown(by_key, (key, life), location.as_ref(), open);
+        let began = self.beginning(&shown, location.as_ref(), deleted);
+        let (restored, is_late) = match began.filter(|_| !self.request.last) {
+            Some((main, _)) => life.before(main),
+            None => (Some(newest), false),
+        };
+        let last = by_key.read(newest)?;
+        let mut item = Item::new(last.record, restored.and_then(|event| by_key.read(event)));
         item.deleted_at = life.deleted_at;
         item.began = began;
-        if let Some((main, _)) = began.filter(|_| !self.request.last) {
-            (item.restored, item.is_late) = before(&life.puts, main);
-        }
-        item.missing_after = missing_after(&life.puts, item.restored.as_ref());
+        item.is_late = is_late;
+        item.missing_after = life.missing_after(restored);
         Some(item)
+    }
+
+    /// What the versions of an object show about its deletion.
+    fn shown(
+        &self,
+        by_key: &KeyedEvents<'a>,
+        (key, life): (&[u8], &Life<'a>),
+        location: Option<&Location<'_, '_>>,
+        open: Open<'_, 'a>,
+    ) -> Shown {
+        if helm::is_release_key(key) || self.history.has_encrypted() {
+            let cluster = location.and_then(|location| location.cluster);
+            Shown::read(life, by_key, cluster, open)
+        } else {
+            Shown::from_history(life, self.history, self.reader)
+        }
     }
 
     /// The main revision at which the deletion of an object began, and why then. It is inferred from the versions of
     /// the object, its namespace, its owners and its Helm release.
     fn beginning(
         &self,
-        life: &[Event<'a>],
+        shown: &Shown,
         location: Option<&Location<'_, '_>>,
         deleted: (i64, i64),
-        open: Open<'_, 'a>,
     ) -> Option<(i64, Cause)> {
         let cluster = location.and_then(|location| location.cluster);
-        let is_release = life
-            .first()
-            .is_some_and(|event| helm::is_release_key(event.record.key));
-        let shown = if is_release || self.history.has_encrypted() {
-            Shown::read(life, cluster, open)
-        } else {
-            Shown::from_history(life, self.history, self.keyring)
-        };
         let itself = shown.marked.map(|main| (main, Cause::Itself));
         let by_release = shown.uninstalled.map(|main| (main, Cause::Release));
         let namespace = location.and_then(Location::namespace_of);
@@ -479,135 +458,5 @@ impl<'a> Context<'_, 'a> {
             .owners_deleted(cluster, &shown.owners)
             .filter(|main| *main < end);
         by_owner.map(|main| (main, Cause::Owner)).or(first)
-    }
-}
-
-/// What the versions of an object show about its deletion.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Shown {
-    /// The first main revision with a deletion timestamp.
-    marked: Option<i64>,
-    /// The first main revision of the last versions in which it is an uninstalled Helm release.
-    uninstalled: Option<i64>,
-    /// The uids of its owners, in the newest version.
-    owners: Vec<String>,
-}
-
-impl Shown {
-    /// Reads all versions.
-    fn read<'a>(life: &[Event<'a>], cluster: Option<&[u8]>, open: Open<'_, 'a>) -> Self {
-        let mut shown = Self::default();
-        for event in life {
-            let Some(value) = open(&event.record) else {
-                continue;
-            };
-            let Some(meta) = Meta::read(&value) else {
-                continue;
-            };
-            let main = event.record.revision.main;
-            if meta.deletion_time.is_some() {
-                shown.marked = shown.marked.or(Some(main));
-            }
-            shown.owners = meta.owners.iter().map(|uid| uid.to_string()).collect();
-            if helm::is_release_key(event.record.key) {
-                let release = helm::Release::read(&value, cluster);
-                let is_uninstall =
-                    release.is_some_and(|release| helm::is_uninstall(&release.status));
-                shown.uninstalled = is_uninstall.then(|| shown.uninstalled.unwrap_or(main));
-            }
-        }
-        shown
-    }
-
-    /// The same for an object that is no Helm release: the history has read which versions have a deletion timestamp,
-    /// so only the newest version is read.
-    fn from_history(life: &[Event<'_>], history: &ObjectHistory, keyring: &Keyring) -> Self {
-        let records = || life.iter().map(|event| &event.record);
-        let marked = records().find(|record| history.has_mark(record));
-        let owners = records().rev().find_map(|record| {
-            let value = keyring.decrypt(record.key, record.value).ok()?;
-            let meta = Meta::read(&value)?;
-            Some(meta.owners.iter().map(|uid| uid.to_string()).collect())
-        });
-        Self {
-            marked: marked.map(|record| record.revision.main),
-            uninstalled: None,
-            owners: owners.unwrap_or_default(),
-        }
-    }
-}
-
-/// The last version before a deletion began. If that is not retained, the first one that is known, and true. None if
-/// the object was created after the deletion began.
-fn before<'a>(life: &[Event<'a>], began: i64) -> (Option<Event<'a>>, bool) {
-    let known = life
-        .iter()
-        .rev()
-        .find(|event| event.record.revision.main < began);
-    let first = life
-        .first()
-        .filter(|event| event.record.create_revision < began);
-    match (known, first) {
-        (Some(event), _) => (Some(*event), false),
-        (None, Some(event)) => (Some(*event), true),
-        (None, None) => (None, false),
-    }
-}
-
-/// How many versions are missing between a put and the next known one of its life.
-fn missing_after(life: &[Event<'_>], restored: Option<&Event<'_>>) -> i64 {
-    let Some(restored) = restored.map(|event| event.record) else {
-        return 0;
-    };
-    let next = life
-        .iter()
-        .find(|event| event.record.revision > restored.revision);
-    next.map_or(0, |next| {
-        let between = next.record.version.saturating_sub(restored.version);
-        between.saturating_sub(1).max(0)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use std::path::Path;
-
-    use crate::diag::Diagnostics;
-    use crate::query::catalog::read_full;
-    use crate::source::Source;
-
-    use super::*;
-
-    fn stored<'a>(record: &Record<'a>) -> Option<Cow<'a, [u8]>> {
-        Some(Cow::Borrowed(record.value))
-    }
-
-    #[test]
-    fn the_history_shows_of_a_deletion_what_all_versions_show() {
-        let healthy = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/healthy/k8s");
-        let (mut compared, mut marked, mut owned) = (0, 0, 0);
-        for name in ["before", "after"].map(|name| format!("{name}.db")) {
-            let source = Source::open(healthy.join(name)).unwrap();
-            let (diagnostics, keyring) = (Diagnostics::new(), Keyring::default());
-            let store = Store::open(&source, &diagnostics).unwrap();
-            let catalog = read_full(&[(&store, AtRevision::HEAD)], &keyring);
-            let history = ObjectHistory::read(&store, &keyring, &catalog, None, None);
-            let by_key = Events::read_by_key(&store, |_| true);
-            for place in 0..by_key.keys().len() {
-                for life in lives(&by_key.of_key(place)) {
-                    let shown = Shown::from_history(&life.puts, &history, &keyring);
-                    compared += 1;
-                    marked += usize::from(shown.marked.is_some());
-                    owned += usize::from(!shown.owners.is_empty());
-                    let expected = Shown::read(&life.puts, None, &stored);
-                    assert_eq!(shown, expected);
-                }
-            }
-        }
-        assert!(
-            compared > 100 && marked > 0 && owned > 0,
-            "{compared} {marked} {owned}"
-        );
     }
 }

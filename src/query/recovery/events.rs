@@ -58,8 +58,8 @@ impl<'a> RecoveryEvents<'a> {
         };
         let keys = events.keys().enumerate().filter(|(_, key)| is_of(key));
         let live = keys.filter_map(|(place, key)| {
-            let record = live(store, &events.of_key(place))?;
-            let key = key.into();
+            let event = live(store, &events.of_key(place))?;
+            let (record, key) = (events.read(&event)?.record, key.into());
             Some(KeyEntry { key, record })
         });
         live.collect()

@@ -1,14 +1,14 @@
 //! Notices of `recover` about objects that still exist: objects and namespaces that are being deleted, and earlier
 //! lives of keys that were deleted and written again.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::BTreeMap;
 
 use crate::k8s::catalog::Namespace;
 use crate::k8s::meta::Meta;
 use crate::k8s::object::tree_of;
 use crate::named::{NameField, key_text};
 
-use super::super::deletions::{Item, LiveKey, ObjectHistory};
+use super::super::deletions::{Item, LiveKeys, ObjectHistory};
 use super::super::question::Question;
 use super::super::recovery_notice::{EarlierLife, Keys, RecoveryNotice, Terminating};
 use super::super::select::Selection;
@@ -21,17 +21,13 @@ const NAMED: usize = 5;
 pub fn notices(
     question: &Question<'_>,
     history: &ObjectHistory,
-    live: &[LiveKey<'_>],
+    live: &LiveKeys<'_>,
     selection: &Selection,
     earlier: &[Item<'_>],
 ) -> Vec<RecoveryNotice> {
     let mut notices = namespaces(question, history, live);
     notices.extend(terminating(question, history, live));
-    let exists: BTreeSet<&[u8]> = live.iter().map(|entry| &*entry.key).collect();
-    let earlier: Vec<&Item<'_>> = earlier
-        .iter()
-        .filter(|item| exists.contains(&*item.key))
-        .collect();
+    let earlier: Vec<&Item<'_>> = earlier.iter().filter(|item| item.exists).collect();
     // If one object is asked for, its earlier lives are listed. In a longer list such keys are only named.
     let names_objects = selection.addresses().iter().any(|one| one.names_one());
     notices.extend(if names_objects {
@@ -53,26 +49,13 @@ fn before(question: &Question<'_>, began: i64) -> Option<i64> {
 fn namespaces(
     question: &Question<'_>,
     history: &ObjectHistory,
-    live: &[LiveKey<'_>],
+    live: &LiveKeys<'_>,
 ) -> Vec<RecoveryNotice> {
     let catalog = question.catalog();
-    let mut asked: HashSet<Namespace> = HashSet::new();
-    let mut inside: HashMap<Namespace, usize> = HashMap::new();
-    for location in live.iter().filter_map(|entry| catalog.locate(&entry.key)) {
-        if let Some(namespace) = location.namespace_of() {
-            let count = inside.entry(namespace).or_default();
-            *count = count.saturating_add(1);
-        } else {
-            asked.extend(location.as_namespace());
-        }
-    }
     let mut terminating: Vec<(&Namespace, i64)> = history.terminating().collect();
     terminating.sort_unstable();
     let notice = |(namespace, began): (&Namespace, i64)| {
-        let still_there = inside.get(namespace).copied().unwrap_or_default();
-        if !asked.contains(namespace) && still_there == 0 {
-            return None;
-        }
+        let still_there = live.count_in(namespace)?;
         let text = String::from_utf8_lossy(&namespace.name);
         let cluster = namespace.cluster.as_deref();
         Some(RecoveryNotice::NamespaceTerminating {
@@ -94,16 +77,13 @@ fn namespaces(
 fn terminating(
     question: &Question<'_>,
     history: &ObjectHistory,
-    live: &[LiveKey<'_>],
+    live: &LiveKeys<'_>,
 ) -> Option<RecoveryNotice> {
     let catalog = question.catalog();
     let mut found = Vec::new();
     // The history has already read the metadata of all objects, so only objects with a timestamp are decrypted.
-    for entry in live {
-        let Some(record) = &entry.terminating else {
-            continue;
-        };
-        let location = catalog.locate(&entry.key);
+    for record in &live.terminating {
+        let location = catalog.locate(record.key);
         let is_namespace = location.is_some_and(|location| location.is_namespace());
         let cluster = location.and_then(|location| location.cluster);
         let Ok(value) = question.objects().open(record) else {
@@ -126,7 +106,7 @@ fn terminating(
             .flatten();
         let texts = finalizers.filter_map(|finalizer| finalizer.as_str());
         found.push(Terminating {
-            key: entry.key.to_vec(),
+            key: record.key.to_vec(),
             began,
             finalizers: texts.map(str::to_owned).collect(),
             before: before(question, began),

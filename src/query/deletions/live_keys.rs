@@ -1,0 +1,40 @@
+//! What exists of what was asked for, as far as a recovery reports it.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::etcd::Record;
+use crate::k8s::catalog::{Catalog, Namespace};
+
+/// The keys that exist at the newest revision.
+#[derive(Debug, Default)]
+pub struct LiveKeys<'a> {
+    /// How many objects each namespace has.
+    inside: HashMap<Namespace, usize>,
+    /// The namespaces whose own objects are among the keys.
+    namespaces: HashSet<Namespace>,
+    /// The newest puts of the keys whose object has a deletion timestamp, ascending by key.
+    pub terminating: Vec<Record<'a>>,
+}
+
+impl<'a> LiveKeys<'a> {
+    /// Adds the next key, in ascending order. `terminating` is its newest put, if its object has a deletion timestamp.
+    pub(super) fn add(&mut self, key: &[u8], catalog: &Catalog, terminating: Option<Record<'a>>) {
+        self.terminating.extend(terminating);
+        let Some(location) = catalog.locate(key) else {
+            return;
+        };
+        if let Some(namespace) = location.namespace_of() {
+            let count = self.inside.entry(namespace).or_default();
+            *count = count.saturating_add(1);
+        } else {
+            self.namespaces.extend(location.as_namespace());
+        }
+    }
+
+    /// How many of the keys are objects in a namespace. None if there are none, and the namespace itself is not among the
+    /// keys either.
+    pub fn count_in(&self, namespace: &Namespace) -> Option<usize> {
+        let count = self.inside.get(namespace).copied();
+        count.or_else(|| self.namespaces.contains(namespace).then_some(0))
+    }
+}
