@@ -147,6 +147,17 @@ impl<'a> Span<'a> {
     }
 }
 
+/// The part of a text that is at the same place as `part` in a copy of it. None if `part` is not in the copy.
+#[must_use]
+pub fn same_part<'a>(part: &[u8], copy: &[u8], text: &'a [u8]) -> Option<&'a [u8]> {
+    if part.is_empty() {
+        return Some(&[]);
+    }
+    let start = part.as_ptr().addr().checked_sub(copy.as_ptr().addr())?;
+    let end = start.checked_add(part.len())?;
+    text.get(start..end).filter(|_| end <= copy.len())
+}
+
 /// The big-endian u64 that starts at `at`: all of etcd's own integers.
 #[inline]
 pub fn u64_be(bytes: &[u8], at: usize) -> Option<u64> {

@@ -363,18 +363,22 @@ impl Source {
     /// takes less time than the map: at the first look at a page the system maps the pages around it too, and unmaps
     /// them later. A part that cannot be read in this way, or is long, is returned as it is in the map.
     pub fn copy<'b>(&self, part: &'b [u8], buffer: &'b mut Vec<u8>) -> &'b [u8] {
-        match self.copy_to(part, buffer) {
-            Some(()) => buffer,
-            None => part,
+        if part.len() > COPIED_BYTES {
+            return part;
         }
+        if buffer.len() < part.len() {
+            buffer.resize(part.len(), 0);
+        }
+        let copy = buffer.get_mut(..part.len());
+        let copy = copy.and_then(|copy| self.copy_to(part, copy).map(|()| copy));
+        copy.map_or(part, |copy| copy)
     }
 
-    /// As [`Self::copy`]. None if the map has to be read instead: the part is long or not of this map, a page of it was
-    /// replaced by zeros, or the system call fails.
-    pub fn copy_to(&self, part: &[u8], buffer: &mut Vec<u8>) -> Option<()> {
+    /// As [`Self::copy`], to a copy of the same length. None if the map has to be read instead: the part is long or not of
+    /// this map, a page of it was replaced by zeros, or the system call fails.
+    pub fn copy_to(&self, part: &[u8], copy: &mut [u8]) -> Option<()> {
         (part.len() <= COPIED_BYTES).then_some(())?;
-        buffer.resize(part.len(), 0);
-        self.read_again(part, buffer)
+        self.read_again(part, copy)
     }
 
     /// Reads a part of [`Self::bytes`] by a system call, to `copy` of the same length. None as in [`Self::copy_to`], but

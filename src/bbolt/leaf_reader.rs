@@ -4,7 +4,7 @@
 //! file and unmaps it later, and each first look waits for memory. A copy takes the same time, and its bytes are in the
 //! cache of the core that looks at them.
 
-use crate::bytes::Span;
+use crate::bytes::{Span, same_part};
 use crate::source::Source;
 
 use super::leaf::Leaf;
@@ -56,9 +56,7 @@ impl<'c, 'a> ReadLeaf<'c, 'a> {
     /// A part of the leaf in the map. None of its bytes is read.
     pub fn part_in_map(&self, part: &'c [u8]) -> &'a [u8] {
         let copy = self.leaf.page.run().bytes();
-        let start = part.as_ptr().addr().wrapping_sub(copy.as_ptr().addr());
-        let end = start.wrapping_add(part.len());
-        let mapped = self.mapped.bytes().get(start..end);
+        let mapped = same_part(part, copy, self.mapped.bytes());
         debug_assert!(mapped.is_some() || part.is_empty(), "a part of this leaf");
         mapped.unwrap_or_default()
     }

@@ -13,7 +13,7 @@ pub const MAX_TREE_DEPTH: usize = 64;
 pub(super) const SUBTREE_MISSING: &str = "its subtree is missing from this answer";
 
 /// Copies a part of the image to a buffer. None if it cannot.
-pub type Copying<'c> = &'c dyn Fn(&[u8], &mut Vec<u8>) -> Option<()>;
+pub type Copying<'c> = &'c dyn Fn(&[u8], &mut [u8]) -> Option<()>;
 
 /// The pages of a file image.
 #[derive(Debug, Clone, Copy)]
@@ -91,19 +91,26 @@ impl<'a> Pages<'a> {
         Some(header.with_run(Span::new(run, self.offset_of(pgid), self.order)))
     }
 
-    /// As [`Self::unchecked`], from a copy.
+    /// As [`Self::unchecked`], from a copy, with the same run in the image.
     pub fn copied<'b>(
         &self,
         pgid: Pgid,
         copy: Copying<'_>,
         buffer: &'b mut Vec<u8>,
-    ) -> Option<Page<'b>> {
+    ) -> Option<(Page<'b>, &'a [u8])> {
         let tail = self.tail(pgid)?;
         let offset = self.offset_of(pgid);
-        copy(tail.get(..HEADER_BYTES)?, buffer)?;
-        let header = Page::parse(pgid, Span::new(buffer, offset, self.order), false)?;
-        copy(self.run_in(tail, &header), buffer)?;
-        Page::parse(pgid, Span::new(buffer, offset, self.order), false)
+        let mut header = [0; HEADER_BYTES];
+        copy(tail.get(..HEADER_BYTES)?, &mut header)?;
+        let header = Page::parse(pgid, Span::new(&header, offset, self.order), false)?;
+        let run = self.run_in(tail, &header);
+        if buffer.len() < run.len() {
+            buffer.resize(run.len(), 0);
+        }
+        let copied = buffer.get_mut(..run.len())?;
+        copy(run, copied)?;
+        let page = Page::parse(pgid, Span::new(copied, offset, self.order), false)?;
+        Some((page, run))
     }
 
     /// The run of a page at the start of `tail`, as long as its header states and the file allows.

@@ -1,11 +1,13 @@
 //! The events of many keys in the order of revisions, each with the put before it.
 
+use crate::source::Source;
+
 use super::history::{Event, EventType};
 use super::key_ids::{KeyId, KeyIds, KeyNumbers, to_u32, to_usize};
 use super::key_texts::KeyTexts;
 use super::passed_record::PassedRecord;
 use super::record::Record;
-use super::record_list::{Place, PlacedRecord, RecordList, RecordReader};
+use super::record_list::{CopiedRecord, Place, PlacedRecord, RecordList, RecordReader};
 use super::revision::Revision;
 use super::store::Store;
 use super::succession::{Predecessor, compare};
@@ -28,6 +30,8 @@ pub struct KeyedEvents<'a> {
     texts: KeyTexts,
     /// For each of the texts, the index of the last event of the key.
     last: Vec<u32>,
+    /// For each of the texts, whether all events of the key are puts of one generation.
+    has_one_life: Vec<bool>,
     /// The keys, ascending, each by its index in `texts`.
     order: Vec<u32>,
 }
@@ -52,19 +56,9 @@ impl<'a> KeyedEvents<'a> {
 
     /// Whether all events of the key at a place among the keys are puts of one generation. No record is read for it.
     pub fn has_one_life(&self, place: usize) -> bool {
-        let Some(last) = self.last_event(place) else {
-            return false;
-        };
-        let records = &self.events.records;
-        let mut places = std::iter::successors(Some(last), |place| self.events.before(*place));
-        let is_put = |place: usize| records.is_tombstone(place) == Some(false);
-        places.all(|place| match self.events.before(place) {
-            None => is_put(place),
-            Some(before) => {
-                let ascends = records.revision(before) < records.revision(place);
-                is_put(place) && ascends && records.continues(place)
-            }
-        })
+        let index = self.order.get(place);
+        let known = index.and_then(|index| self.has_one_life.get(to_usize(*index)));
+        known.is_some_and(|known| *known)
     }
 
     /// The events of the key at a place among the keys, oldest first. No page is read for them.
@@ -83,6 +77,20 @@ impl<'a> KeyedEvents<'a> {
     /// An event with its record. None if another program has changed the file since.
     pub fn read(&self, event: &PlacedEvent<'a>) -> Option<Event<'a>> {
         self.events.get(event.index)
+    }
+
+    /// The same, and its record in a buffer, as [`PlacedRecord::copy`].
+    pub fn copy<'b>(
+        &self,
+        event: &PlacedEvent<'a>,
+        source: &Source,
+        buffer: &'b mut Vec<u8>,
+    ) -> Option<(Record<'b>, Event<'a>)>
+    where
+        'a: 'b,
+    {
+        let CopiedRecord { record, in_map } = event.placed.copied(source, buffer)?;
+        Some((record, self.events.event(event.index, in_map)))
     }
 }
 
@@ -103,6 +111,8 @@ pub struct EventFold<'s, 'a> {
     numbers: KeyNumbers,
     /// For each key, by its number, the index of its last event. The next event is compared with it.
     last: Vec<u32>,
+    /// For each key, by its number, whether all its events are puts of one generation.
+    has_one_life: Vec<bool>,
     /// The keys, if they are asked for.
     keys: Option<KeyTexts>,
 }
@@ -162,6 +172,7 @@ impl<'s, 'a> EventFold<'s, 'a> {
             },
             numbers: KeyNumbers::default(),
             last: Vec::new(),
+            has_one_life: Vec::new(),
             keys: None,
         }
     }
@@ -177,11 +188,16 @@ impl<'s, 'a> EventFold<'s, 'a> {
                 let before = before.as_ref().map(Predecessor::from);
                 compare(self.store, before.as_ref(), record);
                 let continues = before.is_some_and(|before| before.is_continued_by(record));
+                let ascends = before.is_some_and(|before| before.revision() < record.revision);
+                if let Some(has_one_life) = self.has_one_life.get_mut(number) {
+                    *has_one_life &= !record.tombstone && continues && ascends;
+                }
                 (std::mem::replace(last, event), continues)
             }
             None => {
                 compare(self.store, None, record);
                 self.last.push(event);
+                self.has_one_life.push(!record.tombstone);
                 if let Some(keys) = &mut self.keys {
                     keys.push(key);
                 }
@@ -204,7 +220,11 @@ impl<'s, 'a> EventFold<'s, 'a> {
     /// The events by key, after the last record.
     pub fn into_keyed(self) -> KeyedEvents<'a> {
         let Self {
-            events, last, keys, ..
+            events,
+            last,
+            has_one_life,
+            keys,
+            ..
         } = self.without_numbers();
         let texts = keys.unwrap_or_default();
         let order = texts.in_order();
@@ -212,6 +232,7 @@ impl<'s, 'a> EventFold<'s, 'a> {
             events,
             texts,
             last,
+            has_one_life,
             order,
         }
     }
@@ -287,13 +308,18 @@ impl<'a> Events<'a> {
     /// The event at an index; 0 is the oldest.
     pub fn get(&self, index: usize) -> Option<Event<'a>> {
         let record = self.records.get(index)?;
+        Some(self.event(index, record))
+    }
+
+    /// The event at an index, which has this record.
+    fn event(&self, index: usize, record: Record<'a>) -> Event<'a> {
         let before = self.before(index);
         let previous = before.filter(|_| self.records.continues(index));
-        Some(Event {
+        Event {
             record,
             event_type: EventType::from_record(&record),
             previous: previous.and_then(|index| self.records.placed(index)),
-        })
+        }
     }
 
     /// The revision of the event at an index. No page is read for it.

@@ -5,6 +5,7 @@
 //! the write-ahead log) is kept as it is.
 
 use crate::bbolt::{Page, Pages, Pgid};
+use crate::bytes::same_part;
 use crate::source::Source;
 
 use super::generation::Generation;
@@ -157,10 +158,15 @@ impl<'a> RecordReader<'a> {
         place: Place,
         source: &Source,
         buffer: &'b mut Vec<u8>,
-    ) -> Option<Record<'b>> {
-        let copy = |part: &[u8], buffer: &mut Vec<u8>| source.copy_to(part, buffer);
-        let page = self.0.copied(Pgid(place.page.into()), &copy, buffer)?;
-        record_in(&page, place)
+    ) -> Option<CopiedRecord<'b, 'a>> {
+        let copy = |part: &[u8], copy: &mut [u8]| source.copy_to(part, copy);
+        let (page, mapped) = self.0.copied(Pgid(place.page.into()), &copy, buffer)?;
+        let record = record_in(&page, place)?;
+        let part = |part| same_part(part, page.run().bytes(), mapped);
+        Some(CopiedRecord {
+            record,
+            in_map: record.with_bytes(part(record.key)?, part(record.value)?),
+        })
     }
 }
 
@@ -379,12 +385,44 @@ impl<'a> PlacedRecord<'a> {
         'a: 'b,
     {
         match self.record {
-            Stored::At(reader, place) => reader
-                .copy(place, source, buffer)
-                .or_else(|| reader.read(place)),
+            Stored::At(reader, place) => match reader.copy(place, source, buffer) {
+                Some(copied) => Some(copied.record),
+                None => reader.read(place),
+            },
             Stored::Here(record) => Some(record),
         }
     }
+
+    /// As [`Self::copy`], with the same record in the map.
+    pub(super) fn copied<'b>(
+        &self,
+        source: &Source,
+        buffer: &'b mut Vec<u8>,
+    ) -> Option<CopiedRecord<'b, 'a>>
+    where
+        'a: 'b,
+    {
+        let in_map = |record: Record<'a>| CopiedRecord {
+            record,
+            in_map: record,
+        };
+        match self.record {
+            Stored::At(reader, place) => {
+                let copied = reader.copy(place, source, buffer);
+                copied.or_else(|| reader.read(place).map(in_map))
+            }
+            Stored::Here(record) => Some(in_map(record)),
+        }
+    }
+}
+
+/// A record that was copied from the file.
+#[derive(Debug)]
+pub(super) struct CopiedRecord<'b, 'a> {
+    /// The record in the copy.
+    pub(super) record: Record<'b>,
+    /// The same record in the map. Its key and its value are not read for this.
+    pub(super) in_map: Record<'a>,
 }
 
 impl<'a> From<Record<'a>> for PlacedRecord<'a> {

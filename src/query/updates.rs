@@ -15,7 +15,7 @@ use crate::parallel::read_all;
 use super::compare::{Changed, Comparison};
 use super::manager_text::manager_text;
 use super::objects::Objects;
-use super::value_reader::ValueReader;
+use super::value_reader::{ValueReader, with_buffers};
 use super::writers::{each_once, managers_of};
 
 /// How many events are looked at together: enough work for all cores, and little memory.
@@ -25,8 +25,11 @@ pub const BATCH: usize = 512;
 pub fn managers_of_each(events: &[Event<'_>], objects: &Objects<'_>) -> Vec<Vec<String>> {
     let reader = objects.values();
     let quick = read_all(events, |event| {
-        let mut buffer = Vec::new();
-        managers(event, reader.previous(event, &mut buffer), reader)
+        with_buffers(|buffer, other_buffer| {
+            let record = reader.copy(&event.record, buffer);
+            let event = Event { record, ..*event };
+            managers(&event, reader.previous(&event, other_buffer), reader)
+        })
     });
     objects.forget_read(events.len().saturating_mul(2));
     let events = events.iter().zip(quick);
@@ -72,11 +75,12 @@ pub fn updates(events: &[Event<'_>], comparison: &mut Comparison<'_>) -> Vec<Upd
     let objects = comparison.new;
     let looker = Looker::new(comparison);
     let quick = read_all(events, |event| {
-        let mut buffer = Vec::new();
-        let previous = looker.new.previous(event, &mut buffer);
-        let update = previous.filter(|_| is_update(event));
-        let fields = update.and_then(|old| looker.fields_of_event(event, &old));
-        (managers(event, previous, looker.new), fields)
+        with_buffers(|buffer, _| {
+            let previous = looker.new.previous(event, buffer);
+            let update = previous.filter(|_| is_update(event));
+            let fields = update.and_then(|old| looker.fields_of_event(event, &old));
+            (managers(event, previous, looker.new), fields)
+        })
     });
     objects.forget_read(events.len().saturating_mul(2));
     let mut updates = Vec::with_capacity(events.len());
@@ -135,11 +139,12 @@ impl<'k> Looker<'k> {
     /// The changed fields of an object that is in both states. None if they have to be found out in order.
     fn fields(&self, changed: &Changed<'_>) -> Option<SealedChanges> {
         let (old, new) = (changed.old?, changed.new?);
-        let mut buffers = (Vec::new(), Vec::new());
-        let old = self.old.copy(&old, &mut buffers.0);
-        let new = self.new.copy(&new, &mut buffers.1);
-        let (old, new) = (self.old.decrypt(&old).ok()?, self.new.decrypt(&new).ok()?);
-        self.changes(changed.key(), &old, &new)
+        with_buffers(|buffer, other_buffer| {
+            let old = self.old.copy(&old, buffer);
+            let new = self.new.copy(&new, other_buffer);
+            let (old, new) = (self.old.decrypt(&old).ok()?, self.new.decrypt(&new).ok()?);
+            self.changes(changed.key(), &old, &new)
+        })
     }
 
     /// As [`Self::fields`], of an update of a record.

@@ -1,10 +1,25 @@
 //! Reads values that are all over the file, from any thread.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 
 use crate::etcd::{Event, EventType, Record};
 use crate::k8s::encrypt::{DecryptError, Keyring};
 use crate::source::Source;
+
+thread_local! {
+    /// Buffers of [`with_buffers`] that are not in use.
+    static BUFFERS: RefCell<(Vec<u8>, Vec<u8>)> = RefCell::default();
+}
+
+/// Calls `read` with two buffers for copies. Each thread keeps its own: to allocate them for each value takes longer than
+/// to copy it.
+pub(super) fn with_buffers<T>(read: impl FnOnce(&mut Vec<u8>, &mut Vec<u8>) -> T) -> T {
+    let (mut one, mut other) = BUFFERS.take();
+    let made = read(&mut one, &mut other);
+    BUFFERS.set((one, other));
+    made
+}
 
 /// Reads and decrypts the values of one store. Nothing is reported.
 #[derive(Debug, Clone, Copy)]

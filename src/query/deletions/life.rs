@@ -132,19 +132,22 @@ impl Shown {
     }
 
     /// The same for an object that is no Helm release: the history has read which versions have a deletion timestamp,
-    /// so only the newest version is read.
+    /// so only the newest version is looked at, and older ones if it is no object.
     pub(super) fn from_history(
-        life: &Life<'_>,
+        (newest, life): (&Record<'_>, &Life<'_>),
         history: &ObjectHistory,
         (keyring, source): (&Keyring, &Source),
     ) -> Self {
         let placed = || life.puts.iter().map(|event| &event.placed);
         let marked = placed().find(|placed| history.has_mark(placed.revision));
-        let mut buffer = Vec::new();
-        let owners = placed().rev().find_map(|placed| {
-            let record = placed.copy(source, &mut buffer)?;
+        let owners = |record: &Record<'_>| {
             let value = keyring.decrypt(record.key, record.value).ok()?;
             Some(owners_of(&Meta::read(&value)?))
+        };
+        let mut buffer = Vec::new();
+        let owners = owners(newest).or_else(|| {
+            let mut older = placed().rev().skip(1);
+            older.find_map(|placed| owners(&placed.copy(source, &mut buffer)?))
         });
         Self {
             marked: marked.map(|placed| placed.revision.main),
@@ -186,7 +189,9 @@ mod tests {
             let by_key = Events::read_by_key(&store, |_| true);
             for place in 0..by_key.keys().len() {
                 for life in lives(&by_key.of_key(place)) {
-                    let shown = Shown::from_history(&life, &history, (&keyring, &source));
+                    let newest = by_key.read(life.puts.last().unwrap()).unwrap().record;
+                    let reader = (&keyring, &source);
+                    let shown = Shown::from_history((&newest, &life), &history, reader);
                     compared += 1;
                     marked += usize::from(shown.marked.is_some());
                     owned += usize::from(!shown.owners.is_empty());

@@ -12,6 +12,7 @@ use crate::k8s::object::{is_object, tree_without_field_lists};
 use crate::parallel::read_all;
 use crate::query::left_out::LeftOut;
 use crate::query::objects::{Objects, ReadValue};
+use crate::query::value_reader::with_buffers;
 use crate::source::Source;
 
 use super::facts::{Facts, facts};
@@ -78,9 +79,10 @@ pub struct Item<'a> {
 }
 
 impl<'a> Item<'a> {
-    fn new(last: Record<'a>, restored: Option<Event<'a>>) -> Self {
+    /// No page of the file is read for it.
+    fn new(key: &[u8], last: Record<'a>, restored: Option<Event<'a>>) -> Self {
         Self {
-            key: last.key.into(),
+            key: key.into(),
             deleted_at: None,
             began: None,
             restored,
@@ -201,12 +203,14 @@ pub fn plan<'a>(
         // On all cores, without findings. What fails here is read again below, one by one and in order, so that findings
         // are reported in the same order in every run.
         let quick = read_all(batch, |item| {
-            let (record, mut buffer) = (item.newest(), Vec::new());
-            let record = reader.copy(&record, &mut buffer);
-            let value = reader.decrypt(&record).ok()?;
-            let (tree, notes) = tree_without_field_lists(&value, Order::Declared).ok()?;
-            let facts = is_object(&tree).then(|| facts(&item.key, &tree, catalog, history));
-            Some(facts.map(|facts| (facts, notes)))
+            with_buffers(|buffer, _| {
+                let record = item.newest();
+                let record = reader.copy(&record, buffer);
+                let value = reader.decrypt(&record).ok()?;
+                let (tree, notes) = tree_without_field_lists(&value, Order::Declared).ok()?;
+                let facts = is_object(&tree).then(|| facts(&item.key, &tree, catalog, history));
+                Some(facts.map(|facts| (facts, notes)))
+            })
         });
         objects.forget_read(batch.len());
         for (item, quick) in batch.iter_mut().zip(quick) {
@@ -240,7 +244,7 @@ fn as_of<'a>(store: &Store<'a>, at: AtRevision, request: &Request<'_>) -> Plan<'
             event_type: EventType::from_record(&entry.record),
             previous: None,
         };
-        Item::new(entry.record, Some(event))
+        Item::new(&entry.key, entry.record, Some(event))
     };
     Plan {
         items: live.into_iter().map(item).collect(),
@@ -281,7 +285,6 @@ fn deleted<'a>(
                 context.of_key(by_key, (*place, key), &open)
             })
         };
-        let before = plan.items.len();
         for ((_, key), KeyPlan { items, live }) in batch.iter().zip(read) {
             plan.items.extend(items);
             if let Some(terminating) = live {
@@ -289,7 +292,6 @@ fn deleted<'a>(
                     .add(key, catalog, terminating.map(|record| *record));
             }
         }
-        objects.forget_read(plan.items.len().saturating_sub(before));
     }
     if !store.additional().is_empty() {
         // A fold over the state alone finds other contradictions than one over the records of all origins.
@@ -374,7 +376,9 @@ impl<'a> Context<'_, 'a> {
                 continue;
             }
             if is_last || self.request.earlier != EarlierLives::None {
-                let item = self.item(by_key, (key, &life), open);
+                let item = with_buffers(|buffer, other_buffer| {
+                    self.item(by_key, (key, &life), open, (buffer, other_buffer))
+                });
                 items.extend(item.map(|item| Item {
                     is_made_again: !is_last || exists,
                     exists: live.is_some(),
@@ -391,6 +395,7 @@ impl<'a> Context<'_, 'a> {
         by_key: &KeyedEvents<'a>,
         (key, life): (&[u8], &Life<'a>),
         open: Open<'_, 'a>,
+        buffers: (&mut Vec<u8>, &mut Vec<u8>),
     ) -> Option<Item<'a>> {
         let newest = life.puts.last()?;
         // If no page has the deletion, it happened between the last put and the compaction.
@@ -399,15 +404,26 @@ impl<'a> Context<'_, 'a> {
             life.deleted_at
                 .unwrap_or_else(|| self.store.compact_revision()),
         );
+        let (_, source) = self.reader;
+        let (copy, last) = by_key.copy(newest, source, buffers.0)?;
         let location = self.catalog.locate(key);
-        let shown = self.shown(by_key, (key, life), location.as_ref(), open);
+        let shown = self.shown(by_key, (&copy, life), location.as_ref(), open);
         let began = self.beginning(&shown, location.as_ref(), deleted);
         let (restored, is_late) = match began.filter(|_| !self.request.last) {
             Some((main, _)) => life.before(main),
             None => (Some(newest), false),
         };
-        let last = by_key.read(newest)?;
-        let mut item = Item::new(last.record, restored.and_then(|event| by_key.read(event)));
+        let mut item = Item::new(
+            key,
+            last.record,
+            restored.and_then(|event| {
+                if event.placed.revision == newest.placed.revision {
+                    return Some(last);
+                }
+                let copied = by_key.copy(event, source, buffers.1);
+                copied.map(|(_, event)| event)
+            }),
+        );
         item.deleted_at = life.deleted_at;
         item.began = began;
         item.is_late = is_late;
@@ -415,19 +431,19 @@ impl<'a> Context<'_, 'a> {
         Some(item)
     }
 
-    /// What the versions of an object show about its deletion.
+    /// What the versions of an object show about its deletion. `newest` is the last of them.
     fn shown(
         &self,
         by_key: &KeyedEvents<'a>,
-        (key, life): (&[u8], &Life<'a>),
+        (newest, life): (&Record<'_>, &Life<'a>),
         location: Option<&Location<'_, '_>>,
         open: Open<'_, 'a>,
     ) -> Shown {
-        if helm::is_release_key(key) || self.history.has_encrypted() {
+        if helm::is_release_key(newest.key) || self.history.has_encrypted() {
             let cluster = location.and_then(|location| location.cluster);
             Shown::read(life, by_key, cluster, open)
         } else {
-            Shown::from_history(life, self.history, self.reader)
+            Shown::from_history((newest, life), self.history, self.reader)
         }
     }
 

@@ -3,15 +3,20 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
+use crate::k8s::Order;
 use crate::k8s::catalog::Namespace;
 use crate::k8s::meta::Meta;
-use crate::k8s::object::tree_of;
+use crate::k8s::object::{is_object, tree_of, tree_without_field_lists};
 use crate::named::{NameField, key_text};
+use crate::parallel::read_all;
 
 use super::super::deletions::{Item, LiveKeys, ObjectHistory};
 use super::super::question::Question;
 use super::super::recovery_notice::{EarlierLife, Keys, RecoveryNotice, Terminating};
 use super::super::select::Selection;
+use super::super::value_reader::with_buffers;
 
 /// How many objects a notice names. The others are only counted.
 const NAMED: usize = 5;
@@ -130,19 +135,31 @@ fn made_again(
     // The items are oldest first, so the newest one of each key is kept.
     let newest: BTreeMap<&[u8], &Item<'_>> =
         earlier.iter().map(|item| (&*item.key, *item)).collect();
+    let newest: Vec<(&[u8], &Item<'_>)> = newest.into_iter().collect();
     // Controllers delete and create their own objects all the time (Leases, Events): these are not worth a notice.
-    let is_user_made = |(key, item): &(&[u8], &Item<'_>)| {
-        let object = question.objects().object(&item.newest());
-        object.is_none_or(|object| {
-            let location = question.catalog().locate(key);
-            location.is_some_and(|location| history.reason(&object, location.cluster).is_none())
-        })
+    let (catalog, reader) = (question.catalog(), question.objects().values());
+    let is_user_made = |key: &[u8], object: &Value| {
+        let location = catalog.locate(key);
+        location.is_some_and(|location| history.reason(object, location.cluster).is_none())
     };
-    let keys: Vec<&[u8]> = newest
-        .into_iter()
-        .filter(is_user_made)
-        .map(|(key, _)| key)
-        .collect();
+    // On all cores, without findings. What cannot be read there is read again below, in order.
+    let quick = read_all(&newest, |(key, item)| {
+        with_buffers(|buffer, _| {
+            let record = item.newest();
+            let record = reader.copy(&record, buffer);
+            let value = reader.decrypt(&record).ok()?;
+            let (object, _) = tree_without_field_lists(&value, Order::Declared).ok()?;
+            Some(!is_object(&object) || is_user_made(key, &object))
+        })
+    });
+    let newest = newest.into_iter().zip(quick);
+    let user_made = newest.filter(|((key, item), quick)| {
+        quick.unwrap_or_else(|| {
+            let object = question.objects().object(&item.newest());
+            object.is_none_or(|object| is_user_made(key, &object))
+        })
+    });
+    let keys: Vec<&[u8]> = user_made.map(|((key, _), _)| key).collect();
     (!keys.is_empty()).then(|| RecoveryNotice::MadeAgain(Keys::new(&keys)))
 }
 
