@@ -12,6 +12,7 @@ use super::key_ids::{KeyId, KeyIds, KeyNumbers};
 use super::key_texts::KeyTexts;
 use super::packed_newest::PackedNewest;
 use super::record::Record;
+use super::revision::Revision;
 use super::store::Store;
 use super::succession::{NewestRecord, compare_with_newest};
 
@@ -87,13 +88,53 @@ impl<T> SeenKeys<T> {
         seen.filter_map(|(key, seen)| Some((key, seen.value.as_ref()?)))
     }
 
+    /// The current values, for a pass over the records.
+    pub fn live(&self) -> LiveRecords<'_, T> {
+        let live = self.newest.iter().filter(|seen| !seen.newest.is_deletion());
+        let mut revisions: Vec<Revision> = live.map(|seen| seen.newest.unpack().revision).collect();
+        revisions.sort_unstable();
+        LiveRecords {
+            keys: self,
+            revisions,
+            next: 0,
+        }
+    }
+
     /// Whether a record is the current value of its key.
-    pub fn is_live(&self, record: &Record<'_>) -> bool {
+    fn is_live(&self, record: &Record<'_>) -> bool {
         let number = self.numbers.get(self.ids.of(record.key));
         let seen = number.and_then(|number| self.newest.get(number));
         seen.is_some_and(|SeenKey { newest, .. }| {
             !newest.is_deletion() && newest.unpack().revision == record.revision
         })
+    }
+}
+
+/// The current values of the keys of a store, by their revisions. In the order of revisions the next one is always at
+/// hand, so that keys are only compared for a record that has its revision.
+#[derive(Debug)]
+pub struct LiveRecords<'k, T> {
+    keys: &'k SeenKeys<T>,
+    /// Ascending.
+    revisions: Vec<Revision>,
+    /// The index of the first one after the last record.
+    next: usize,
+}
+
+impl<T> LiveRecords<'_, T> {
+    /// Whether a record is the current value of its key.
+    pub fn has(&mut self, record: &Record<'_>) -> bool {
+        let revision = record.revision;
+        let at = |index: usize| self.revisions.get(index);
+        let before = self.next.checked_sub(1).and_then(at);
+        let is_next = before.is_none_or(|before| *before < revision)
+            && at(self.next).is_none_or(|next| revision <= *next);
+        if !is_next {
+            self.next = self.revisions.partition_point(|known| *known < revision);
+        }
+        let has_revision = self.revisions.get(self.next) == Some(&revision);
+        self.next = self.next.saturating_add(usize::from(has_revision));
+        has_revision && self.keys.is_live(record)
     }
 }
 
@@ -358,4 +399,40 @@ impl RecordPass<()> {
 fn hashed(record: &Record<'_>, element: &Element<'_>) -> (HashedRecord, [usize; 2]) {
     let hashed = HashedRecord::new(record, element.key, element.value);
     (hashed, [element.key.len(), element.value.len()])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::diag::Diagnostics;
+    use crate::source::Source;
+    use crate::source::testdata::databases;
+
+    #[test]
+    fn a_record_is_live_by_its_revision_as_by_its_key_in_any_order() {
+        let (mut live, mut others) = (0, 0);
+        for path in databases(&[".db"]) {
+            let Ok(source) = Source::open(&path) else {
+                continue;
+            };
+            let diagnostics = Diagnostics::new();
+            let Ok(store) = Store::open(&source, &diagnostics) else {
+                continue;
+            };
+            let keys = RecordPass::of_store(&store).keys;
+            let records: Vec<Record<'_>> = store.records(Direction::Forward).collect();
+            let mut known = keys.live();
+            // The last ones jump back and forth.
+            let jumps = records.iter().zip(records.iter().rev());
+            let jumps = jumps.flat_map(|(one, other)| [one, other]);
+            for record in records.iter().chain(records.iter().rev()).chain(jumps) {
+                let expected = keys.is_live(record);
+                assert_eq!(known.has(record), expected, "{}", path.display());
+                live += usize::from(expected);
+                others += usize::from(!expected);
+            }
+        }
+        assert!(live > 1000 && others > 1000, "{live} {others}");
+    }
 }

@@ -221,11 +221,15 @@ fn quoted(field: NameField, text: &str) -> String {
 
 /// A uid as a number, from its hex digits; 0 if it does not have the form of a uid.
 fn uid_number(uid: &str) -> u128 {
-    let digits: String = uid.chars().filter(|c| *c != '-').collect();
-    if uid.len() != 36 || digits.len() != 32 {
-        return 0;
+    let mut digits = uid.chars().filter(|c| *c != '-');
+    let number = digits.try_fold((0_u128, 0_u32), |(number, count), digit| {
+        let digit = u128::from(digit.to_digit(16)?);
+        Some((number.checked_mul(16)? | digit, count.saturating_add(1)))
+    });
+    match number {
+        Some((number, 32)) if uid.len() == 36 => number,
+        _ => 0,
     }
-    u128::from_str_radix(&digits, 16).unwrap_or(0)
 }
 
 /// A sink that keeps only the type, name, namespace and uid of an object.

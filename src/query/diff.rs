@@ -205,8 +205,7 @@ pub struct DiffFilters {
 pub struct Diff<'s, 'a> {
     states: [State<'s, 'a>; 2],
     filters: &'s DiffFilters,
-    before: PlacedKeyspace<'a>,
-    after: PlacedKeyspace<'a>,
+    keyspaces: Keyspaces<'a>,
     changes: Vec<Changed<'a>>,
 }
 
@@ -226,18 +225,15 @@ impl<'s, 'a> Diff<'s, 'a> {
         let selection = which.select(&stores, keyring)?;
         let selection = selection.without(&filters.exclude, &stores, keyring)?;
         let covers = |key: &[u8]| selection.covers(key);
-        let keyspace =
-            |(store, at): (&Store<'a>, AtRevision)| PlacedKeyspace::at(store, at, covers);
-        let [older, newer] = stores;
-        let is_one_store = std::ptr::eq(older.0, newer.0);
-        let (before, after) = if is_one_store {
-            let [before, after] = PlacedKeyspace::at_each(older.0, [older.1, newer.1], covers);
-            (before, after)
-        } else {
-            // The findings of two files are independent of each other.
-            rayon::join(|| keyspace(older), || keyspace(newer))
-        };
-        if let Some(why) = why_in_neither(&selection, new, &before, &after) {
+        let [older, newer] = stores.map(|(store, _)| store);
+        let is_one_store = std::ptr::eq(older, newer);
+        // If the histories are the same, so are the keys and their values.
+        let is_at_head = [old.at, new.at] == [AtRevision::HEAD; 2];
+        let may_be_same = !is_one_store && is_at_head && retain_the_same(older, newer);
+        let histories = may_be_same.then(|| new.question.compare_histories(old.question));
+        let are_same = histories == Some(None);
+        let keyspaces = Keyspaces::read(stores, is_one_store, are_same, &covers);
+        if let Some(why) = keyspaces.why_in_neither(&selection, new) {
             return Err(why);
         }
         let forget = |values| {
@@ -245,24 +241,25 @@ impl<'s, 'a> Diff<'s, 'a> {
                 state.question.objects().forget_read(values);
             }
         };
-        // If no key was written, the histories are compared in any case. If all their records are the same, so are the values
-        // of the keys.
-        let is_at_head = [old.at, new.at] == [AtRevision::HEAD; 2];
-        let is_unwritten = is_at_head && !any_is_written(&before, &after);
-        let histories = is_unwritten.then(|| new.question.compare_histories(old.question));
-        let are_same = histories == Some(None) && retain_the_same(older.0, newer.0);
-        let changes = match are_same {
-            true => Vec::new(),
-            false => changed_keys(&before, &after, is_one_store, &forget),
+        let changes = match &keyspaces.before {
+            Some(before) if !are_same => {
+                changed_keys(before, &keyspaces.after, is_one_store, &forget)
+            }
+            _ => Vec::new(),
         };
-        if let Some(differ) = histories.flatten().filter(|_| changes.is_empty()) {
-            new.question.notices().add(Notice::HistoriesDiffer(differ));
+        // If no key was written, the histories are compared in any case.
+        let is_unwritten = is_at_head && !is_one_store && !keyspaces.any_is_written();
+        if is_unwritten && changes.is_empty() {
+            let differ = histories.unwrap_or_else(|| new.question.compare_histories(old.question));
+            let differ = differ.map(Notice::HistoriesDiffer);
+            differ
+                .into_iter()
+                .for_each(|notice| new.question.notices().add(notice));
         }
         let mut diff = Self {
             states,
             filters,
-            before,
-            after,
+            keyspaces,
             changes,
         };
         diff.narrow(&selection)?;
@@ -346,8 +343,11 @@ impl<'s, 'a> Diff<'s, 'a> {
     pub fn finish(self) -> Answer {
         let answer = self.answer();
         let [old, new] = self.states;
-        for (state, keyspace) in [(old, &self.before), (new, &self.after)] {
-            state.question.note_unproved_of(state.at, &keyspace.live);
+        let Keyspaces { before, after } = &self.keyspaces;
+        for (state, keyspace) in [(old, before.as_ref()), (new, Some(after))] {
+            if let Some(keyspace) = keyspace {
+                state.question.note_unproved_of(state.at, &keyspace.live);
+            }
         }
         old.question.finish(answer);
         new.question.finish(answer)
@@ -360,23 +360,67 @@ fn retain_the_same(old: &Store<'_>, new: &Store<'_>) -> bool {
     ends(old) == ends(new)
 }
 
-/// Why an address, or the whole selection, matches nothing in both states. Exit code 1 would say that something
-/// differs.
-fn why_in_neither(
-    selection: &Selection,
-    new: State<'_, '_>,
-    before: &PlacedKeyspace<'_>,
-    after: &PlacedKeyspace<'_>,
-) -> Option<NoAnswer> {
-    let is_in_one = |address: &Address| {
-        let lists = [&before.live, &after.live, &after.deleted];
-        let mut keys = lists.into_iter().flat_map(KeyPlaces::keys);
-        keys.any(|key| address.covers(key))
-    };
-    let is_empty = before.live.is_empty() && after.live.is_empty();
-    let why = selection.why_empty(new.question, new.at, is_in_one, is_empty)?;
-    Some(match why {
-        NoAnswer::Missing(missing) => NoAnswer::InNeither(missing),
-        why => why,
-    })
+/// The keys of two states.
+#[derive(Debug)]
+struct Keyspaces<'a> {
+    /// None if they are those of the other state, and were not needed.
+    before: Option<PlacedKeyspace<'a>>,
+    after: PlacedKeyspace<'a>,
+}
+
+impl<'a> Keyspaces<'a> {
+    /// Reads them. `are_same`: both stores have the same records.
+    fn read(
+        [older, newer]: [(&Store<'a>, AtRevision); 2],
+        is_one_store: bool,
+        are_same: bool,
+        covers: &(dyn Fn(&[u8]) -> bool + Sync),
+    ) -> Self {
+        if is_one_store {
+            let [before, after] = PlacedKeyspace::at_each(older.0, [older.1, newer.1], covers);
+            let before = Some(before);
+            return Self { before, after };
+        }
+        let keyspace =
+            |(store, at): (&Store<'a>, AtRevision)| PlacedKeyspace::at(store, at, covers);
+        if are_same {
+            let after = keyspace(newer);
+            // Records that contradict each other do so in both files, and are findings in both. Records of other origins may
+            // be noted as unproved.
+            let is_needed = |store: &Store<'a>| {
+                store.db().diagnostics().found_any() || !store.additional().is_empty()
+            };
+            let is_read = [older.0, newer.0].into_iter().any(is_needed);
+            let before = is_read.then(|| keyspace(older));
+            return Self { before, after };
+        }
+        // The findings of two files are independent of each other.
+        let (before, after) = rayon::join(|| keyspace(older), || keyspace(newer));
+        let before = Some(before);
+        Self { before, after }
+    }
+
+    /// Whether a key was written between the states.
+    fn any_is_written(&self) -> bool {
+        let before = self.before.as_ref();
+        before.is_some_and(|before| any_is_written(before, &self.after))
+    }
+
+    /// Why an address, or the whole selection, matches nothing in both states. Exit code 1 would say that something
+    /// differs.
+    fn why_in_neither(&self, selection: &Selection, new: State<'_, '_>) -> Option<NoAnswer> {
+        let before = self.before.as_ref().map(|before| &before.live);
+        let after = [&self.after.live, &self.after.deleted];
+        let is_in_one = |address: &Address| {
+            let lists = before.into_iter().chain(after);
+            let mut keys = lists.flat_map(KeyPlaces::keys);
+            keys.any(|key| address.covers(key))
+        };
+        let is_empty = before.is_none_or(KeyPlaces::is_empty) && self.after.live.is_empty();
+        let why = selection.why_empty(new.question, new.at, is_in_one, is_empty)?;
+        Some(match why {
+            NoAnswer::Missing(missing) => NoAnswer::InNeither(missing),
+            why => why,
+        })
+    }
 }

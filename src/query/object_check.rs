@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
-use crate::etcd::record_pass::SeenKeys;
+use crate::etcd::record_pass::{LiveRecords, SeenKeys};
 use crate::etcd::{PassedRecord, Record, Store, schema};
 use crate::fast_map::FastMap;
 use crate::k8s::audit::ProtectionId;
@@ -59,7 +59,7 @@ pub struct ObjectCheck<'o, 'a> {
     diagnostics: &'a Diagnostics,
     keyring: &'o Keyring,
     catalog: &'o Catalog,
-    keys: &'o SeenKeys<ProtectionId>,
+    live: LiveRecords<'o, ProtectionId>,
     uids: Uids<&'a [u8]>,
     encrypted: FindingCounts<Locus>,
     types: FindingCounts<Locus>,
@@ -79,7 +79,7 @@ impl<'o, 'a> ObjectCheck<'o, 'a> {
             diagnostics,
             keyring,
             catalog,
-            keys,
+            live: keys.live(),
             uids: Uids::default(),
             encrypted: FindingCounts::default(),
             types: FindingCounts::default(),
@@ -144,7 +144,7 @@ impl<'o, 'a> ObjectCheck<'o, 'a> {
                 ObjectFault::FieldUnknown(name) => self.fields.add(name, locus),
             }
         }
-        if self.keys.is_live(record)
+        if self.live.has(record)
             && let Some(other) = self.uids.add(seen.uid, key)
         {
             self.diagnostics.report(
