@@ -198,24 +198,23 @@ impl<'e> BucketDump<'e> {
         let leaves = self.store.leaves_of(&self.bucket, Direction::Backward);
         let mut leaves = leaves.peekable();
         let mut texts: Vec<Vec<u8>> = vec![Vec::new(); TASKS_PER_BATCH];
-        while leaves.peek().is_some() {
-            let mut bytes = 0_usize;
-            let mut tasks = Vec::with_capacity(TASKS_PER_BATCH);
-            for text in &mut texts {
-                if bytes >= BATCH_BYTES {
-                    break;
-                }
-                let task = next_task(&mut leaves);
-                let lengths = task.iter().map(|leaf| leaf.page.run().len_bytes());
-                bytes = lengths.fold(bytes, usize::saturating_add);
-                tasks.push((task, text));
-            }
-            tasks.into_par_iter().for_each(|(leaves, text)| {
-                let elements = leaves
-                    .iter()
-                    .flat_map(|leaf| leaf_elements(leaf, Direction::Backward));
-                elements.for_each(|(page, element)| self.append(&page, &element, text_of, text));
-            });
+        let format = |(leaves, text): (&Vec<Leaf<'e>>, &mut Vec<u8>)| {
+            let elements = leaves
+                .iter()
+                .flat_map(|leaf| leaf_elements(leaf, Direction::Backward));
+            elements.for_each(|(page, element)| self.append(&page, &element, text_of, text));
+        };
+        let mut tasks = next_tasks(&mut leaves);
+        while !tasks.is_empty() {
+            // One core walks to the next leaves while the others format these.
+            let ((), next) = rayon::join(
+                || {
+                    let texts = texts.par_iter_mut();
+                    tasks.par_iter().zip(texts).for_each(format);
+                },
+                || next_tasks(&mut leaves),
+            );
+            tasks = next;
             for text in &mut texts {
                 see(text)?;
                 text.clear();
@@ -279,6 +278,19 @@ impl<'e> BucketDump<'e> {
             Ok(()) => {}
         }
     }
+}
+
+/// The next leaves, as many as are formatted together: a list for each task.
+fn next_tasks<'a>(leaves: &mut Peekable<impl Iterator<Item = Leaf<'a>>>) -> Vec<Vec<Leaf<'a>>> {
+    let mut tasks = Vec::with_capacity(TASKS_PER_BATCH);
+    let mut bytes = 0_usize;
+    while tasks.len() < TASKS_PER_BATCH && bytes < BATCH_BYTES && leaves.peek().is_some() {
+        let task = next_task(leaves);
+        let lengths = task.iter().map(|leaf| leaf.page.run().len_bytes());
+        bytes = lengths.fold(bytes, usize::saturating_add);
+        tasks.push(task);
+    }
+    tasks
 }
 
 /// The next leaves, as many as make a task.
