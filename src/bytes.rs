@@ -147,15 +147,29 @@ impl<'a> Span<'a> {
     }
 }
 
+/// Where a part of a text begins in it. None if it is not a part of it.
+fn place_of(part: &[u8], text: &[u8]) -> Option<usize> {
+    let start = part.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
+    let end = start.checked_add(part.len())?;
+    (end <= text.len()).then_some(start)
+}
+
 /// The part of a text that is at the same place as `part` in a copy of it. None if `part` is not in the copy.
 #[must_use]
 pub fn same_part<'a>(part: &[u8], copy: &[u8], text: &'a [u8]) -> Option<&'a [u8]> {
     if part.is_empty() {
         return Some(&[]);
     }
-    let start = part.as_ptr().addr().checked_sub(copy.as_ptr().addr())?;
-    let end = start.checked_add(part.len())?;
-    text.get(start..end).filter(|_| end <= copy.len())
+    let start = place_of(part, copy)?;
+    text.get(start..start.checked_add(part.len())?)
+}
+
+/// The part of a text from the start of one of its parts to the end of another. None if these are not parts of it, in
+/// this order.
+#[must_use]
+pub fn from_to<'a>(first: &[u8], last: &[u8], text: &'a [u8]) -> Option<&'a [u8]> {
+    let start = place_of(first, text)?;
+    text.get(start..place_of(last, text)?.checked_add(last.len())?)
 }
 
 /// The big-endian u64 that starts at `at`: all of etcd's own integers.
@@ -171,6 +185,20 @@ pub fn u64_be(bytes: &[u8], at: usize) -> Option<u64> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_part_of_a_text_is_found_in_its_copy() {
+        let (text, copy) = (b"key and value".to_vec(), b"KEY AND VALUE".to_vec());
+        let (key, value) = (&text[..3], &text[8..]);
+        assert_eq!(same_part(value, &text, &copy), Some(&b"VALUE"[..]));
+        assert_eq!(same_part(b"", &text, &copy), Some(&b""[..]));
+        assert_eq!(same_part(&copy[1..], &text, &copy), None);
+        assert_eq!(same_part(value, &text, &copy[..10]), None);
+        assert_eq!(from_to(key, value, &text), Some(&text[..]));
+        assert_eq!(from_to(value, value, &text), Some(value));
+        assert_eq!(from_to(value, key, &text), None);
+        assert_eq!(from_to(key, &copy[8..], &text), None);
+    }
 
     #[test]
     fn an_integer_is_read_in_the_order_of_its_writer() {

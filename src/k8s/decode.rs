@@ -9,6 +9,7 @@
 //! error: it is written in place as `{"$malformed": "base64"}` and noted in the [`Outcome`].
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 
 use super::cbor::{self, CborError, SELF_DESCRIBED};
 use super::envelope::{PROTOBUF_MAGIC, Stored, Unknown};
@@ -223,7 +224,7 @@ pub fn decode<'a, S: Sink>(
     options: impl Into<Options>,
     sink: &mut S,
 ) -> Result<Outcome<'a>, DecodeError> {
-    Decoder::default().decode(value, options, sink)
+    Decoder::with_spare(|decoder| decoder.decode(value, options, sink))
 }
 
 /// [`decode()`] with buffers that are reused from one value to the next.
@@ -233,6 +234,15 @@ pub struct Decoder {
 }
 
 impl Decoder {
+    /// Calls `decode` with a decoder whose buffers are kept for the next call on this thread.
+    fn with_spare<T>(decode: impl FnOnce(&mut Self) -> T) -> T {
+        let work = Work::spare();
+        let mut decoder = Self { work };
+        let decoded = decode(&mut decoder);
+        decoder.work.keep();
+        decoded
+    }
+
     /// A decoder with empty buffers.
     #[must_use]
     pub fn new() -> Self {
@@ -329,6 +339,41 @@ struct Work {
     tape: Tape,
     text: String,
     last_root: schema::LastRoot,
+}
+
+thread_local! {
+    /// The buffers of walks that have ended on this thread. For a small value it takes longer to allocate them than to
+    /// decode it, and threads that allocate wait for each other.
+    static SPARE: RefCell<Vec<Work>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The most buffers that a thread keeps: a comparison decodes two values at once.
+const MOST_SPARE: usize = 4;
+
+/// Larger buffers are not kept.
+const MOST_SPARE_SPANS: usize = 1 << 14;
+const MOST_SPARE_BYTES: usize = 1 << 18;
+
+impl Work {
+    /// Buffers to use, which are empty.
+    fn spare() -> Self {
+        SPARE.with_borrow_mut(Vec::pop).unwrap_or_default()
+    }
+
+    /// Keeps the buffers for the next walk on this thread.
+    fn keep(mut self) {
+        self.top = 0;
+        let is_small = self.spans.capacity() <= MOST_SPARE_SPANS
+            && self.text.capacity() <= MOST_SPARE_BYTES
+            && self.tape.is_small(MOST_SPARE_BYTES);
+        if is_small {
+            SPARE.with_borrow_mut(|spare| {
+                if spare.len() < MOST_SPARE {
+                    spare.push(self);
+                }
+            });
+        }
+    }
 }
 
 /// The number of spans for which room is made at once: enough for most objects.

@@ -66,6 +66,12 @@ fn slice(bytes: &[u8], start: u32, end: u32) -> &[u8] {
 }
 
 impl Tape {
+    /// Whether its buffers have at most this many bytes.
+    pub(super) fn is_small(&self, bytes: usize) -> bool {
+        let nodes = self.nodes.capacity().saturating_mul(size_of::<Node>());
+        nodes.saturating_add(self.owned.capacity()) <= bytes
+    }
+
     /// Clears the tape for a document of `source_len` bytes.
     pub(super) fn start(&mut self, source_len: usize) {
         self.nodes.clear();

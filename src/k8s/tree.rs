@@ -1,5 +1,7 @@
 //! A [`Sink`] that builds a [`serde_json::Value`], for code that needs a whole object in memory.
 
+use std::cell::RefCell;
+
 use base64::Engine as _;
 use serde_json::{Map, Number, Value};
 
@@ -11,15 +13,49 @@ use super::sink::Sink;
 /// allocated once.
 #[derive(Debug, Default)]
 pub struct TreeSink {
+    stacks: Stacks,
+    done: Option<Value>,
+    /// The key of the values that are left out, if there is one.
+    left_out: Option<&'static str>,
+    dropped: Dropped,
+}
+
+/// The stacks of a sink.
+#[derive(Debug, Default)]
+struct Stacks {
     open: Vec<Open>,
     /// The elements of all open maps.
     entries: Vec<(String, Value)>,
     /// The elements of all open lists.
     items: Vec<Value>,
-    done: Option<Value>,
-    /// The key of the values that are left out, if there is one.
-    left_out: Option<&'static str>,
-    dropped: Dropped,
+}
+
+thread_local! {
+    /// The stacks of sinks that have ended on this thread, empty, so that they do not grow again for the next value.
+    static SPARE: RefCell<Vec<Stacks>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The most stacks that a thread keeps: a comparison builds two trees at once.
+const MOST_SPARE: usize = 4;
+
+/// Larger stacks are not kept.
+const MOST_SPARE_ELEMENTS: usize = 1 << 12;
+
+impl Stacks {
+    /// Keeps the stacks for the next sink of this thread.
+    fn keep(mut self) {
+        self.open.clear();
+        self.entries.clear();
+        self.items.clear();
+        let elements = self.entries.capacity().max(self.items.capacity());
+        if elements <= MOST_SPARE_ELEMENTS {
+            SPARE.with_borrow_mut(|spare| {
+                if spare.len() < MOST_SPARE {
+                    spare.push(self);
+                }
+            });
+        }
+    }
 }
 
 /// Whether a value is dropped.
@@ -47,7 +83,11 @@ impl TreeSink {
     /// An empty sink.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        let stacks = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
+        Self {
+            stacks,
+            ..Self::default()
+        }
     }
 
     /// An empty sink that replaces the value of each such key by `null`.
@@ -55,13 +95,14 @@ impl TreeSink {
     pub fn without(key: &'static str) -> Self {
         Self {
             left_out: Some(key),
-            ..Self::default()
+            ..Self::new()
         }
     }
 
     /// The value, or `null` if none was completed.
     #[must_use]
     pub fn into_value(self) -> Value {
+        self.stacks.keep();
         self.done.unwrap_or(Value::Null)
     }
 
@@ -75,9 +116,9 @@ impl TreeSink {
             }
             Dropped::Open(_) => return,
         };
-        match self.open.last_mut() {
-            Some(Open::Map(_, key)) => self.entries.push((std::mem::take(key), value)),
-            Some(Open::List(_)) => self.items.push(value),
+        match self.stacks.open.last_mut() {
+            Some(Open::Map(_, key)) => self.stacks.entries.push((std::mem::take(key), value)),
+            Some(Open::List(_)) => self.stacks.items.push(value),
             None => self.done = Some(value),
         }
     }
@@ -115,7 +156,9 @@ impl Sink for TreeSink {
     }
     fn begin_map(&mut self) {
         if !self.open_dropped() {
-            self.open.push(Open::Map(self.entries.len(), String::new()));
+            self.stacks
+                .open
+                .push(Open::Map(self.stacks.entries.len(), String::new()));
         }
     }
     fn key(&mut self, key: &str) {
@@ -125,7 +168,7 @@ impl Sink for TreeSink {
         if self.left_out == Some(key) {
             self.dropped = Dropped::Next;
         }
-        if let Some(Open::Map(_, next_key)) = self.open.last_mut() {
+        if let Some(Open::Map(_, next_key)) = self.stacks.open.last_mut() {
             *next_key = key.to_owned();
         }
     }
@@ -134,7 +177,7 @@ impl Sink for TreeSink {
     }
     fn begin_list(&mut self) {
         if !self.open_dropped() {
-            self.open.push(Open::List(self.items.len()));
+            self.stacks.open.push(Open::List(self.stacks.items.len()));
         }
     }
     fn end_list(&mut self) {
@@ -165,11 +208,11 @@ impl TreeSink {
             }
             return;
         }
-        let value = match self.open.pop() {
+        let value = match self.stacks.open.pop() {
             Some(Open::Map(first, _)) => {
-                Value::Object(self.entries.drain(first..).collect::<Map<_, _>>())
+                Value::Object(self.stacks.entries.drain(first..).collect::<Map<_, _>>())
             }
-            Some(Open::List(first)) => Value::Array(self.items.drain(first..).collect()),
+            Some(Open::List(first)) => Value::Array(self.stacks.items.drain(first..).collect()),
             None => return,
         };
         self.put(value);

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 
+use crate::bytes::{from_to, same_part};
 use crate::etcd::{Event, EventType, Record};
 use crate::k8s::encrypt::{DecryptError, Keyring};
 use crate::source::Source;
@@ -28,12 +29,26 @@ pub(super) struct ValueReader<'k> {
     pub(super) source: &'k Source,
 }
 
-impl ValueReader<'_> {
-    /// The record with its value copied to a buffer: see [`Source::copy`].
-    pub(super) fn copy<'b>(&self, record: &'b Record<'_>, buffer: &'b mut Vec<u8>) -> Record<'b> {
-        Record {
-            value: self.source.copy(record.value, buffer),
-            ..*record
+impl<'k> ValueReader<'k> {
+    /// The record with its key and its value copied to a buffer: see [`Source::copy`].
+    pub(super) fn copy<'b>(&self, record: &'b Record<'_>, buffer: &'b mut Vec<u8>) -> Record<'b>
+    where
+        'k: 'b,
+    {
+        let source: &'k Source = self.source;
+        // The value follows the key. A record of the write-ahead log is not in the file.
+        let Some(both) = from_to(record.key, record.value, source.bytes()) else {
+            return *record;
+        };
+        let copy = source.copy(both, buffer);
+        let part = |part| same_part(part, both, copy);
+        match (part(record.key), part(record.value)) {
+            (Some(key), Some(value)) => Record {
+                key,
+                value,
+                ..*record
+            },
+            _ => *record,
         }
     }
 

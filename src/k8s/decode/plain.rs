@@ -73,7 +73,7 @@ pub fn decode_any<'a, S: Sink>(
     options: impl Into<Options>,
     sink: &mut S,
 ) -> Result<Outcome<'a>, DecodeError> {
-    Decoder::default().decode_any(value, options, sink)
+    Decoder::with_spare(|decoder| decoder.decode_any(value, options, sink))
 }
 
 /// Whether a value starts like JSON or CBOR, does not parse, and is not a damaged Kubernetes object.

@@ -45,7 +45,7 @@ pub(in crate::k8s) fn differing(old: &[u8], new: &[u8], scope: Scope) -> Option<
     let message = schema::root(api_version, kind)?;
     let meta = TypeMeta { api_version, kind };
     let (old, new) = (old.raw?, new.raw?);
-    let (mut old_work, mut new_work) = (Work::default(), Work::default());
+    let (mut old_work, mut new_work) = (Work::spare(), Work::spare());
     let (mut old_sink, mut new_sink) = (TreeSink::new(), TreeSink::new());
     let options = Options::from(Order::Declared);
     let mut pair = Pair {
@@ -54,12 +54,13 @@ pub(in crate::k8s) fn differing(old: &[u8], new: &[u8], scope: Scope) -> Option<
         scope,
     };
     let budgets = (pair.old.join_budget, pair.new.join_budget);
-    pair.message(message, (old, new), At::ROOT, Some(meta))?;
+    let is_written = pair.message(message, (old, new), At::ROOT, Some(meta));
     // A message that is split into parts is joined only up to a limit, to which all of the object counts.
-    if (pair.old.join_budget, pair.new.join_budget) != budgets {
-        return None;
-    }
-    Some((old_sink.into_value(), new_sink.into_value()))
+    let is_usual = (pair.old.join_budget, pair.new.join_budget) == budgets;
+    old_work.keep();
+    new_work.keep();
+    let trees = (old_sink.into_value(), new_sink.into_value());
+    is_written.filter(|()| is_usual).map(|()| trees)
 }
 
 /// The walks over both versions, which take the same steps.
