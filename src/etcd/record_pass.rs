@@ -141,15 +141,7 @@ impl<T> LiveRecords<'_, T> {
 impl RecordCounts {
     /// Counts the records of a store.
     pub fn read(store: &Store<'_>) -> Self {
-        let mut fold = CountFold::<()>::new(store);
-        let ids = fold.keys.ids.clone();
-        store.visit_records(
-            |record| Some((record.in_map(), ids.of(record.key))),
-            |(record, id), key| {
-                fold.add(&record, (key, id), None);
-            },
-        );
-        fold.finish().0
+        RecordPass::of_store(store, Hashes::Omitted).counts
     }
 }
 
@@ -320,11 +312,12 @@ impl<T: Send> RecordPass<T> {
     /// with its key and what `look` returned. Its result for the newest record of each key is kept.
     pub(super) fn read<'a, L: Send>(
         store: &Store<'a>,
+        hashes: Hashes,
         look: impl Fn(&Record<'_>) -> L + Sync,
         mut see: impl FnMut(&Record<'a>, &[u8], L) -> Option<T> + Send,
     ) -> Self {
         if store.additional().is_empty() {
-            return Self::read_state(store, Hashes::Computed, look, see);
+            return Self::read_state(store, hashes, look, see);
         }
         let mut fold = CountFold::new(store);
         for record in store.records(Direction::Forward) {
@@ -390,8 +383,8 @@ impl<T> RecordPass<T> {
 
 impl RecordPass<()> {
     /// Reads all records of a store, and nothing of them besides.
-    pub(super) fn of_store(store: &Store<'_>) -> Self {
-        Self::read(store, |_| (), |_, _, ()| None)
+    pub(super) fn of_store(store: &Store<'_>, hashes: Hashes) -> Self {
+        Self::read(store, hashes, |_| (), |_, _, ()| None)
     }
 }
 
@@ -420,7 +413,7 @@ mod tests {
             let Ok(store) = Store::open(&source, &diagnostics) else {
                 continue;
             };
-            let keys = RecordPass::of_store(&store).keys;
+            let keys = RecordPass::of_store(&store, Hashes::Omitted).keys;
             let records: Vec<Record<'_>> = store.records(Direction::Forward).collect();
             let mut known = keys.live();
             // The last ones jump back and forth.

@@ -7,7 +7,7 @@ use super::cluster::{AlarmMember, Member, alarms, members, removed_members};
 use super::defragmentation::Defragmentation;
 use super::hash::hash_kv;
 use super::record::Record;
-use super::record_pass::{BucketSums, RecordCounts, RecordPass, SeenKeys};
+use super::record_pass::{BucketSums, Hashes, RecordCounts, RecordPass, SeenKeys};
 use super::release::Release;
 use super::schema::{self, MetaBucket};
 use super::store::Store;
@@ -167,7 +167,7 @@ impl SnapshotStatus {
 
     /// The same with the pages of the tree of bucket `key`, if nothing was found in it.
     pub fn read_with_pages(store: &Store<'_>) -> (Self, Option<WalkedPages>) {
-        let mut pass = RecordPass::of_store(store);
+        let mut pass = RecordPass::of_store(store, Hashes::Computed);
         let sums = pass.exact().map(|(_, sums)| sums);
         let counts = pass.counts;
         let Backend { hash, buckets, .. } = Backend::read(store, sums);
@@ -199,7 +199,8 @@ impl StoreStatus {
         see: impl FnMut(&Record<'a>, &[u8], L) -> Option<T> + Send,
     ) -> (Self, SeenKeys<T>) {
         // The records first: their walk finds most of the damage, with the most exact places.
-        let pass = Unreachable::check(store).map(|()| RecordPass::read(store, look, see));
+        let pass = Unreachable::check(store)
+            .map(|()| RecordPass::read(store, Hashes::Computed, look, see));
         Self::from_pass(store, pass)
     }
 
