@@ -172,6 +172,14 @@ pub fn from_to<'a>(first: &[u8], last: &[u8], text: &'a [u8]) -> Option<&'a [u8]
     text.get(start..place_of(last, text)?.checked_add(last.len())?)
 }
 
+/// The first `len` bytes of a buffer, which grows if it is shorter.
+pub fn room(buffer: &mut Vec<u8>, len: usize) -> &mut [u8] {
+    if buffer.len() < len {
+        buffer.resize(len, 0);
+    }
+    buffer.get_mut(..len).unwrap_or_default()
+}
+
 /// The big-endian u64 that starts at `at`: all of etcd's own integers.
 #[inline]
 pub fn u64_be(bytes: &[u8], at: usize) -> Option<u64> {

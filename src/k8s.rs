@@ -53,6 +53,7 @@ pub mod selector;
 pub mod served;
 pub mod shown;
 pub mod sink;
+mod spare;
 pub(crate) mod special;
 pub mod stored_diff;
 pub mod stored_writers;

@@ -13,8 +13,8 @@
 //!
 //! [`source::Source`] (the mapped file) -> [`bbolt::Leaves`] (the checked leaf pages of a tree, in key
 //! order) -> [`etcd::Record`] (one put or deletion, borrowed from the map) -> [`etcd::Keyspace`] and
-//! [`etcd::Events`] (folds over records) -> [`k8s`] (a stored value, decrypted and decoded) -> [`query`] (the answer to
-//! a question with its limits, as data) -> [`view`] (text) -> [`cli`] (standard output and the exit
+//! [`etcd::Events`] (folds over records) -> [`k8s`] (a stored value, decrypted and decoded) -> [`query`] (answers
+//! as data, each with its limits) -> [`view`] (text) -> [`cli`] (standard output and the exit
 //! code).
 //!
 //! **One question, one owner.** A verb opens a [`query::Question`]: the state of the database with the records of all

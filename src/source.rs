@@ -46,6 +46,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::bytes::room;
+
 /// How many page offsets [`Source::read_errors`] lists: a sparse file of a terabyte that was cut
 /// has 268 million pages, and nobody reads so many lines. The count is exact all the same.
 const READ_ERRORS_LISTED: usize = 65_536;
@@ -366,12 +368,11 @@ impl Source {
         if part.len() > COPIED_BYTES {
             return part;
         }
-        if buffer.len() < part.len() {
-            buffer.resize(part.len(), 0);
+        let copy = room(buffer, part.len());
+        match self.copy_to(part, copy) {
+            Some(()) => copy,
+            None => part,
         }
-        let copy = buffer.get_mut(..part.len());
-        let copy = copy.and_then(|copy| self.copy_to(part, copy).map(|()| copy));
-        copy.map_or(part, |copy| copy)
     }
 
     /// As [`Self::copy`], to a copy of the same length. None if the map has to be read instead: the part is long or not of

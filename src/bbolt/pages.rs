@@ -1,6 +1,6 @@
 //! The pages of a file by page id.
 
-use crate::bytes::{ByteOrder, Span};
+use crate::bytes::{ByteOrder, Span, room};
 use crate::diag::{Code, Damage, Diagnostic, Locus};
 use crate::plural::{counted, plural};
 
@@ -104,10 +104,7 @@ impl<'a> Pages<'a> {
         copy(tail.get(..HEADER_BYTES)?, &mut header)?;
         let header = Page::parse(pgid, Span::new(&header, offset, self.order), false)?;
         let run = self.run_in(tail, &header);
-        if buffer.len() < run.len() {
-            buffer.resize(run.len(), 0);
-        }
-        let copied = buffer.get_mut(..run.len())?;
+        let copied = room(buffer, run.len());
         copy(run, copied)?;
         let page = Page::parse(pgid, Span::new(copied, offset, self.order), false)?;
         Some((page, run))

@@ -111,10 +111,10 @@ pub struct EventFold<'s, 'a> {
     numbers: KeyNumbers,
     /// For each key, by its number, the index of its last event. The next event is compared with it.
     last: Vec<u32>,
-    /// For each key, by its number, whether all its events are puts of one generation.
-    has_one_life: Vec<bool>,
     /// The keys, if they are asked for.
     keys: Option<KeyTexts>,
+    /// For each of these keys, by its number, whether all its events are puts of one generation.
+    has_one_life: Vec<bool>,
 }
 
 /// A record of a requested key.
@@ -197,9 +197,9 @@ impl<'s, 'a> EventFold<'s, 'a> {
             None => {
                 compare(self.store, None, record);
                 self.last.push(event);
-                self.has_one_life.push(!record.tombstone);
                 if let Some(keys) = &mut self.keys {
                     keys.push(key);
+                    self.has_one_life.push(!record.tombstone);
                 }
                 (NONE, false)
             }

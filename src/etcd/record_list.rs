@@ -384,13 +384,7 @@ impl<'a> PlacedRecord<'a> {
     where
         'a: 'b,
     {
-        match self.record {
-            Stored::At(reader, place) => match reader.copy(place, source, buffer) {
-                Some(copied) => Some(copied.record),
-                None => reader.read(place),
-            },
-            Stored::Here(record) => Some(record),
-        }
+        self.copied(source, buffer).map(|copied| copied.record)
     }
 
     /// As [`Self::copy`], with the same record in the map.

@@ -9,7 +9,6 @@
 //! error: it is written in place as `{"$malformed": "base64"}` and noted in the [`Outcome`].
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 
 use super::cbor::{self, CborError, SELF_DESCRIBED};
 use super::envelope::{PROTOBUF_MAGIC, Stored, Unknown};
@@ -18,6 +17,7 @@ use super::json::{self, JsonError};
 use super::schema::{self, Message};
 use super::secret_key::is_secret_key;
 use super::sink::{Name, Order, Sink};
+use super::spare::{self, Spare};
 use super::tape::Tape;
 use crate::named::{NameField, not_a_name};
 use crate::wire::{Reader, WireError};
@@ -342,13 +342,9 @@ struct Work {
 }
 
 thread_local! {
-    /// The buffers of walks that have ended on this thread. For a small value it takes longer to allocate them than to
-    /// decode it, and threads that allocate wait for each other.
-    static SPARE: RefCell<Vec<Work>> = const { RefCell::new(Vec::new()) };
+    /// The buffers of walks that have ended on this thread.
+    static SPARE: Spare<Work> = const { Spare::new() };
 }
-
-/// The most buffers that a thread keeps: a comparison decodes two values at once.
-const MOST_SPARE: usize = 4;
 
 /// Larger buffers are not kept.
 const MOST_SPARE_SPANS: usize = 1 << 14;
@@ -357,7 +353,7 @@ const MOST_SPARE_BYTES: usize = 1 << 18;
 impl Work {
     /// Buffers to use, which are empty.
     fn spare() -> Self {
-        SPARE.with_borrow_mut(Vec::pop).unwrap_or_default()
+        spare::take(&SPARE)
     }
 
     /// Keeps the buffers for the next walk on this thread.
@@ -367,11 +363,7 @@ impl Work {
             && self.text.capacity() <= MOST_SPARE_BYTES
             && self.tape.is_small(MOST_SPARE_BYTES);
         if is_small {
-            SPARE.with_borrow_mut(|spare| {
-                if spare.len() < MOST_SPARE {
-                    spare.push(self);
-                }
-            });
+            spare::keep(&SPARE, self);
         }
     }
 }

@@ -24,10 +24,7 @@ pub fn tree_with(
     stored: &[u8],
     options: impl Into<Options>,
 ) -> Result<(Value, Vec<Note>), DecodeError> {
-    let mut sink = TreeSink::new();
-    let outcome = decode_any(stored, options, &mut sink)?;
-    let notes = outcome.notes;
-    Ok((sink.into_value(), notes))
+    into_tree(stored, options.into(), TreeSink::new())
 }
 
 /// The same without the lists of fields in managedFields, which are a large part of most objects: each `fieldsV1` is
@@ -39,9 +36,15 @@ pub fn tree_without_field_lists(
     stored: &[u8],
     options: impl Into<Options>,
 ) -> Result<(Value, Vec<Note>), DecodeError> {
-    let mut sink = TreeSink::without("fieldsV1");
-    let outcome = decode_any(stored, options, &mut sink)?;
-    let notes = outcome.notes;
+    into_tree(stored, options.into(), TreeSink::without("fieldsV1"))
+}
+
+fn into_tree(
+    stored: &[u8],
+    options: Options,
+    mut sink: TreeSink,
+) -> Result<(Value, Vec<Note>), DecodeError> {
+    let notes = decode_any(stored, options, &mut sink)?.notes;
     Ok((sink.into_value(), notes))
 }
 

@@ -1,11 +1,10 @@
 //! A [`Sink`] that builds a [`serde_json::Value`], for code that needs a whole object in memory.
 
-use std::cell::RefCell;
-
 use base64::Engine as _;
 use serde_json::{Map, Number, Value};
 
 use super::sink::Sink;
+use super::spare::{self, Spare};
 
 /// Builds a tree. The keys of a map keep the order in which they were passed.
 ///
@@ -32,11 +31,8 @@ struct Stacks {
 
 thread_local! {
     /// The stacks of sinks that have ended on this thread, empty, so that they do not grow again for the next value.
-    static SPARE: RefCell<Vec<Stacks>> = const { RefCell::new(Vec::new()) };
+    static SPARE: Spare<Stacks> = const { Spare::new() };
 }
-
-/// The most stacks that a thread keeps: a comparison builds two trees at once.
-const MOST_SPARE: usize = 4;
 
 /// Larger stacks are not kept.
 const MOST_SPARE_ELEMENTS: usize = 1 << 12;
@@ -49,11 +45,7 @@ impl Stacks {
         self.items.clear();
         let elements = self.entries.capacity().max(self.items.capacity());
         if elements <= MOST_SPARE_ELEMENTS {
-            SPARE.with_borrow_mut(|spare| {
-                if spare.len() < MOST_SPARE {
-                    spare.push(self);
-                }
-            });
+            spare::keep(&SPARE, self);
         }
     }
 }
@@ -83,9 +75,8 @@ impl TreeSink {
     /// An empty sink.
     #[must_use]
     pub fn new() -> Self {
-        let stacks = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
         Self {
-            stacks,
+            stacks: spare::take(&SPARE),
             ..Self::default()
         }
     }
@@ -199,11 +190,10 @@ impl TreeSink {
     /// Closes the innermost container.
     fn close(&mut self) {
         if let Dropped::Open(containers) = self.dropped {
-            self.dropped = match containers {
-                ..=1 => Dropped::Next,
-                more => Dropped::Open(more.saturating_sub(1)),
-            };
-            if self.dropped == Dropped::Next {
+            if containers > 1 {
+                self.dropped = Dropped::Open(containers.saturating_sub(1));
+            } else {
+                self.dropped = Dropped::Next;
                 self.put(Value::Null);
             }
             return;

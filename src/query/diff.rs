@@ -251,10 +251,9 @@ impl<'s, 'a> Diff<'s, 'a> {
         let is_unwritten = is_at_head && !is_one_store && !keyspaces.any_is_written();
         if is_unwritten && changes.is_empty() {
             let differ = histories.unwrap_or_else(|| new.question.compare_histories(old.question));
-            let differ = differ.map(Notice::HistoriesDiffer);
-            differ
-                .into_iter()
-                .for_each(|notice| new.question.notices().add(notice));
+            if let Some(differ) = differ {
+                new.question.notices().add(Notice::HistoriesDiffer(differ));
+            }
         }
         let mut diff = Self {
             states,

@@ -1,16 +1,21 @@
 //! Reads values that are all over the file, from any thread.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::Cell;
+
+use serde_json::Value;
 
 use crate::bytes::{from_to, same_part};
 use crate::etcd::{Event, EventType, Record};
+use crate::k8s::Order;
+use crate::k8s::decode::Note;
 use crate::k8s::encrypt::{DecryptError, Keyring};
+use crate::k8s::object::tree_without_field_lists;
 use crate::source::Source;
 
 thread_local! {
     /// Buffers of [`with_buffers`] that are not in use.
-    static BUFFERS: RefCell<(Vec<u8>, Vec<u8>)> = RefCell::default();
+    static BUFFERS: Cell<(Vec<u8>, Vec<u8>)> = const { Cell::new((Vec::new(), Vec::new())) };
 }
 
 /// Calls `read` with two buffers for copies. Each thread keeps its own: to allocate them for each value takes longer than
@@ -62,6 +67,19 @@ impl<'k> ValueReader<'k> {
         let is_compared = event.event_type != EventType::Delete;
         let previous = event.previous.as_ref().filter(|_| is_compared)?;
         previous.copy(self.source, buffer)
+    }
+
+    /// The value of a record as a tree without the lists of fields in managedFields, and what could not be decoded in it.
+    /// None if it is still encrypted, or cannot be decoded.
+    pub(super) fn tree_without_field_lists(
+        &self,
+        record: &Record<'_>,
+    ) -> Option<(Value, Vec<Note>)> {
+        with_buffers(|buffer, _| {
+            let record = self.copy(record, buffer);
+            let value = self.decrypt(&record).ok()?;
+            tree_without_field_lists(&value, Order::Declared).ok()
+        })
     }
 
     /// The decrypted value of a record.

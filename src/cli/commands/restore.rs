@@ -177,7 +177,8 @@ impl Verb for Args {
         let request = self.request(evidence);
         let restore =
             Restore::read(&question, request).map_err(|error| self.failure(error, run))?;
-        let write = || destination.write(self, &restore);
+        let prepared = destination.prepare(self, &restore)?;
+        let write = || destination.write(&restore, &prepared);
         let (new, custody) = custody::hashed_beside(evidence, write);
         let new = new?;
         let log_files = evidence.logs().map_or_else(Vec::new, Logs::hashes);

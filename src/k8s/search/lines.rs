@@ -8,7 +8,7 @@
 
 use serde_json::Number;
 
-use super::super::decode::{DecodeError, Decoder, Options};
+use super::super::decode::{Options, decode};
 use super::super::diff::Segment;
 use super::super::diff::path::{MAX_TEXT_BYTES, is_plain, push_segment};
 use super::super::envelope::PROTOBUF_MAGIC;
@@ -25,7 +25,7 @@ impl Matcher {
         }
         let mut sink = LineSink::new(self);
         let options = Options::from(Order::Declared);
-        let decoded: Result<_, DecodeError> = Decoder::new().decode(stored, options, &mut sink);
+        let decoded = decode(stored, options, &mut sink);
         sink.may_match || decoded.is_err()
     }
 }

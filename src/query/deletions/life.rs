@@ -12,17 +12,16 @@ use super::history::ObjectHistory;
 
 /// The newest put of a key that exists, from its events. None if the key does not exist.
 pub fn live<'a>(store: &Store<'a>, events: &[PlacedEvent<'a>]) -> Option<PlacedEvent<'a>> {
-    let evidence = events
-        .iter()
-        .filter(|event| is_evidence(store, event, AtRevision::HEAD));
+    let evidence = events.iter().filter(|event| is_evidence(store, event));
     // In a damaged file the walk may not follow the order of revisions.
     let newest = evidence.max_by_key(|event| event.placed.revision);
     newest.filter(|event| !event.placed.tombstone).copied()
 }
 
-/// Whether an event is evidence for the keyspace at a revision.
-pub(super) fn is_evidence(store: &Store<'_>, event: &PlacedEvent<'_>, at: AtRevision) -> bool {
-    store.is_evidence(event.placed.origin(), event.placed.revision, at)
+/// Whether an event is evidence for the keyspace at the newest revision.
+pub(super) fn is_evidence(store: &Store<'_>, event: &PlacedEvent<'_>) -> bool {
+    let placed = &event.placed;
+    store.is_evidence(placed.origin(), placed.revision, AtRevision::HEAD)
 }
 
 /// One life of a key: its puts, and the main revision of its deletion, if that is known.

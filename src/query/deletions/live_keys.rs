@@ -31,8 +31,7 @@ impl<'a> LiveKeys<'a> {
         }
     }
 
-    /// How many of the keys are objects in a namespace. None if there are none, and the namespace itself is not among the
-    /// keys either.
+    /// The number of keys in a namespace. 0 if only its Namespace object is one of the keys. None if neither is.
     pub fn count_in(&self, namespace: &Namespace) -> Option<usize> {
         let count = self.inside.get(namespace).copied();
         count.or_else(|| self.namespaces.contains(namespace).then_some(0))

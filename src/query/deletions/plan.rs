@@ -8,7 +8,7 @@ use crate::k8s::Order;
 use crate::k8s::catalog::{Catalog, Location};
 use crate::k8s::decode::Note;
 use crate::k8s::encrypt::Keyring;
-use crate::k8s::object::{is_object, tree_without_field_lists};
+use crate::k8s::object::is_object;
 use crate::parallel::read_all;
 use crate::query::left_out::LeftOut;
 use crate::query::objects::{Objects, ReadValue};
@@ -203,14 +203,9 @@ pub fn plan<'a>(
         // On all cores, without findings. What fails here is read again below, one by one and in order, so that findings
         // are reported in the same order in every run.
         let quick = read_all(batch, |item| {
-            with_buffers(|buffer, _| {
-                let record = item.newest();
-                let record = reader.copy(&record, buffer);
-                let value = reader.decrypt(&record).ok()?;
-                let (tree, notes) = tree_without_field_lists(&value, Order::Declared).ok()?;
-                let facts = is_object(&tree).then(|| facts(&item.key, &tree, catalog, history));
-                Some(facts.map(|facts| (facts, notes)))
-            })
+            let (tree, notes) = reader.tree_without_field_lists(&item.newest())?;
+            let facts = is_object(&tree).then(|| facts(&item.key, &tree, catalog, history));
+            Some(facts.map(|facts| (facts, notes)))
         });
         objects.forget_read(batch.len());
         for (item, quick) in batch.iter_mut().zip(quick) {
@@ -362,10 +357,8 @@ impl<'a> Context<'_, 'a> {
             let placed = &event.placed;
             !self.store.is_after_state(placed.origin(), placed.revision)
         });
-        let newest = events
-            .iter()
-            .rev()
-            .find(|event| is_evidence(self.store, event, AtRevision::HEAD));
+        let mut newest_first = events.iter().rev();
+        let newest = newest_first.find(|event| is_evidence(self.store, event));
         let exists = newest.is_some_and(|event| !event.placed.tombstone);
         let lives = lives(&events);
         let last = lives.len().saturating_sub(1);

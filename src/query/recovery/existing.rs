@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::k8s::Order;
 use crate::k8s::catalog::Namespace;
 use crate::k8s::meta::Meta;
-use crate::k8s::object::{is_object, tree_of, tree_without_field_lists};
+use crate::k8s::object::{is_object, tree_of};
 use crate::named::{NameField, key_text};
 use crate::parallel::read_all;
 
@@ -16,7 +15,6 @@ use super::super::deletions::{Item, LiveKeys, ObjectHistory};
 use super::super::question::Question;
 use super::super::recovery_notice::{EarlierLife, Keys, RecoveryNotice, Terminating};
 use super::super::select::Selection;
-use super::super::value_reader::with_buffers;
 
 /// How many objects a notice names. The others are only counted.
 const NAMED: usize = 5;
@@ -144,13 +142,8 @@ fn made_again(
     };
     // On all cores, without findings. What cannot be read there is read again below, in order.
     let quick = read_all(&newest, |(key, item)| {
-        with_buffers(|buffer, _| {
-            let record = item.newest();
-            let record = reader.copy(&record, buffer);
-            let value = reader.decrypt(&record).ok()?;
-            let (object, _) = tree_without_field_lists(&value, Order::Declared).ok()?;
-            Some(!is_object(&object) || is_user_made(key, &object))
-        })
+        let (object, _) = reader.tree_without_field_lists(&item.newest())?;
+        Some(!is_object(&object) || is_user_made(key, &object))
     });
     let newest = newest.into_iter().zip(quick);
     let user_made = newest.filter(|((key, item), quick)| {

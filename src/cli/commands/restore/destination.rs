@@ -91,30 +91,50 @@ impl Destination {
         }
     }
 
+    /// Determines the layout of the new store, and checks that there is room for it.
+    ///
+    /// # Errors
+    /// Why it cannot be written.
+    pub(super) fn prepare(
+        &self,
+        args: &Args,
+        restore: &Restore<'_, '_>,
+    ) -> Result<Prepared, Failure> {
+        let prepare = |target| restore.prepare(target).map_err(|error| self.failed(&error));
+        match &self.kind {
+            Kind::File(place) => {
+                let prepared = prepare(Target::default())?;
+                place.check_room(prepared.len_bytes())?;
+                Ok(prepared)
+            }
+            Kind::Directory(place, members, _) => {
+                let prepared = prepare(Target {
+                    members: Some(member_state(&members.cluster)),
+                    bump: bumped(args, restore)?,
+                })?;
+                place.check_room(room(&prepared, members.files().len()))?;
+                Ok(prepared)
+            }
+        }
+    }
+
     /// Writes the new store under a temporary name, and reads it back.
     ///
     /// # Errors
     /// If it cannot be written, or if what is read back is not what was meant to be written.
     pub(super) fn write(
         &self,
-        args: &Args,
         restore: &Restore<'_, '_>,
+        prepared: &Prepared,
     ) -> Result<NewStore, Failure> {
-        let failed = |error: WriteError| {
-            Failure::cannot(format!(
-                "{}: cannot be written: {error}; nothing was written",
-                self.path.display()
-            ))
-        };
+        let failed = |error| self.failed(&error);
         match &self.kind {
             Kind::File(place) => {
-                let prepared = restore.prepare(Target::default()).map_err(failed)?;
-                place.check_room(prepared.len_bytes())?;
                 let mut new = place.create()?;
-                let tally = restore.write(&prepared, new.file()).map_err(failed)?;
+                let tally = restore.write(prepared, new.file()).map_err(failed)?;
                 new.sync()?;
                 let verified = restore
-                    .verify(&prepared, new.temporary(), &tally)
+                    .verify(prepared, new.temporary(), &tally)
                     .map_err(|error| self.mismatch(&error))?;
                 Ok(NewStore {
                     verified,
@@ -122,20 +142,13 @@ impl Destination {
                 })
             }
             Kind::Directory(place, members, _) => {
-                let target = Target {
-                    members: Some(member_state(&members.cluster)),
-                    bump: bumped(args, restore)?,
-                };
-                let prepared = restore.prepare(target).map_err(failed)?;
-                let files = members.files();
-                place.check_room(room(&prepared, files.len()))?;
-                let mut new = place.create(files)?;
-                let tally = restore.write(&prepared, &mut new).map_err(failed)?;
+                let mut new = place.create(members.files())?;
+                let tally = restore.write(prepared, &mut new).map_err(failed)?;
                 new.flush().map_err(|error| new.failure(&error))?;
                 new.finish()?;
                 let mut verified = None;
                 for database in new.databases() {
-                    let read = restore.verify(&prepared, &database, &tally);
+                    let read = restore.verify(prepared, &database, &tally);
                     verified = Some(read.map_err(|error| self.mismatch(&error))?);
                 }
                 let verified = verified.ok_or_else(|| self.mismatch(&Mismatch::Bytes))?;
@@ -145,6 +158,14 @@ impl Destination {
                 })
             }
         }
+    }
+
+    /// The failure for a new store that cannot be written.
+    fn failed(&self, error: &WriteError) -> Failure {
+        Failure::cannot(format!(
+            "{}: cannot be written: {error}; nothing was written",
+            self.path.display()
+        ))
     }
 
     /// The failure for a new file that is not what was meant to be written.
