@@ -29,6 +29,7 @@ pub use backups::{BackupFile, BackupKind, BackupName, backup_files};
 pub use error::{PIPE, SourceError};
 pub(crate) use locate::is_database_path;
 pub use log_dir::{LogDir, log_place};
+pub(crate) use map_speed::Way;
 pub use open_file::open_untouched;
 pub use trailer::{Following, Trailer, TrailerCheck};
 pub use unpack::{
@@ -44,7 +45,7 @@ use open_file::open_read_only;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::bytes::room;
 
@@ -89,7 +90,7 @@ pub struct Source {
     found_image_len: Option<usize>,
     /// How far a pass over the file is.
     work: Work,
-    /// See [`Self::is_map_fast`].
+    /// See [`Self::next_way`].
     map_speed: MapSpeed,
     /// Where it comes from, if it was unpacked.
     unpacked: Option<Box<Unpacked>>,
@@ -402,16 +403,21 @@ impl Source {
         None
     }
 
-    /// Whether reading the map takes less time now than copying the file by system calls. `sample` reads some pages that
-    /// will be read in any case, and returns how many bytes they stand for. Not every call samples.
-    pub(crate) fn is_map_fast(&self, sample: Option<&dyn Fn() -> u64>) -> bool {
-        self.map_speed.is_fast(sample)
+    /// The way in which the next part of the file should be read. If the part is a sample, its time is to be added by
+    /// [`Self::add_time`].
+    pub(crate) fn next_way(&self, is_sample: bool) -> Way {
+        self.map_speed.next_way(is_sample)
     }
 
-    /// The same file, whose map is taken for slow, or for fast.
+    /// Adds the time in which so many bytes were read.
+    pub(crate) fn add_time(&self, way: Way, bytes: u64, time: Duration) {
+        self.map_speed.add(way, bytes, time);
+    }
+
+    /// The same file, which is read in one way only.
     #[cfg(test)]
-    pub(crate) fn with_map(mut self, is_slow: bool) -> Self {
-        self.map_speed = MapSpeed::sampled(is_slow);
+    pub(crate) fn with_way(mut self, way: Way) -> Self {
+        self.map_speed = MapSpeed::only(way);
         self
     }
 

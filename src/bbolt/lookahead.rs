@@ -11,11 +11,12 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
 use crate::bytes::Span;
-use crate::source::Source;
+use crate::source::{Source, Way};
 
 use super::leaf::{Direction, Leaf};
 use super::leaf_reader::{LeafReader, ReadLeaf};
@@ -31,7 +32,7 @@ const PARALLEL_LEAVES: usize = 32;
 /// So many leaves are checked by one core, one after the other.
 const LEAVES_OF_A_CORE: usize = 32;
 
-/// So many leaves show how the system maps the file.
+/// So many leaves show how fast the file is read.
 const SAMPLED_LEAVES: usize = 256;
 
 /// The longest key that is kept in [`EndKey`]. A revision has at most 18 bytes.
@@ -221,31 +222,34 @@ impl<'a> LookaheadTask<'a> {
     /// Checks the leaves on all cores. Returns them in their order, some of them together.
     pub fn run(self, purpose: Purpose, prepare: &Prepare<'_, 'a>) -> Vec<Vec<Ahead<'a>>> {
         let source = self.source.filter(|_| purpose == Purpose::Passing);
-        let source = source.filter(|source| !self.is_map_fast(source));
+        let is_sample = self.next.len() >= SAMPLED_LEAVES;
+        let way = source.map_or(Way::Map, |source| source.next_way(is_sample));
+        // The sums over all cores: bytes of leaves, and nanoseconds.
+        let (bytes, nanoseconds) = (AtomicU64::new(0), AtomicU64::new(0));
         let check = |(at, pgids): (usize, &[Pgid])| {
-            let at = at.saturating_mul(LEAVES_OF_A_CORE);
-            self.check(self.first.saturating_add(at), pgids, source, prepare)
+            let first = self
+                .first
+                .saturating_add(at.saturating_mul(LEAVES_OF_A_CORE));
+            let copied = source.filter(|_| way == Way::Copy);
+            let start = is_sample.then(Instant::now);
+            let checked = self.check(first, pgids, copied, prepare);
+            if let Some(start) = start {
+                bytes.fetch_add(run_bytes(&checked), Ordering::Relaxed);
+                let time = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                nanoseconds.fetch_add(time, Ordering::Relaxed);
+            }
+            checked
         };
         let parts = LEAVES_OF_A_CORE;
-        if self.next.len() < PARALLEL_LEAVES {
-            return self.next.chunks(parts).enumerate().map(check).collect();
+        let checked = match self.next.len() < PARALLEL_LEAVES {
+            true => self.next.chunks(parts).enumerate().map(check).collect(),
+            false => self.next.par_chunks(parts).enumerate().map(check).collect(),
+        };
+        if let Some(source) = source.filter(|_| is_sample) {
+            let time = Duration::from_nanos(nanoseconds.into_inner());
+            source.add_time(way, bytes.into_inner(), time);
         }
-        self.next.par_chunks(parts).enumerate().map(check).collect()
-    }
-
-    /// See [`Source::is_map_fast`].
-    fn is_map_fast(&self, source: &Source) -> bool {
-        let run_bytes = |pgid: &Pgid| {
-            self.pages
-                .unchecked(*pgid)
-                .map(|page| page.run().len_bytes())
-        };
-        let sample = || {
-            let bytes = self.next.iter().filter_map(run_bytes);
-            bytes.fold(0, |sum: u64, bytes| sum.saturating_add(bytes as u64))
-        };
-        let is_sample = self.next.len() >= SAMPLED_LEAVES;
-        source.is_map_fast(is_sample.then_some(&sample))
+        checked
     }
 
     /// Checks leaves one after the other. `first` is the slot of the first one. With a source they are read from it by
@@ -308,6 +312,13 @@ impl<'a> LookaheadTask<'a> {
             }
         })
     }
+}
+
+/// How many bytes the leaves have.
+fn run_bytes(checked: &[Ahead<'_>]) -> u64 {
+    let leaves = checked.iter().filter_map(|ahead| ahead.leaf.as_ref());
+    let bytes = leaves.map(|(checked, _)| checked.leaf.page.run().len_bytes());
+    bytes.fold(0, usize::saturating_add) as u64
 }
 
 /// Finds the pages of leaves by the branches alone. It has no checks of its own: the walk has them.

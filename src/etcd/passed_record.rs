@@ -82,8 +82,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use crate::diag::Diagnostics;
     use crate::etcd::State;
-    use crate::source::Source;
     use crate::source::testdata::databases;
+    use crate::source::{Source, Way};
 
     /// What a pass shows of each record, and what it reports. The number is that of the records that were read from a copy.
     fn pass(source: &Source) -> Option<(Vec<String>, String, usize)> {
@@ -115,8 +115,8 @@ mod tests {
             let Ok(map) = Source::open(&path) else {
                 continue;
             };
-            let map = map.with_map(false);
-            let slow = Source::open(&path).unwrap().with_map(true);
+            let map = map.with_way(Way::Map);
+            let slow = Source::open(&path).unwrap().with_way(Way::Copy);
             let (Some(one), Some(other)) = (pass(&map), pass(&slow)) else {
                 continue;
             };

@@ -90,20 +90,6 @@ pub(super) fn page_len() -> usize {
     sigbus::page_len()
 }
 
-/// How many page faults this thread has had. None on systems that do not count them for each thread.
-pub(super) fn page_faults() -> Option<u64> {
-    #[cfg(target_os = "linux")]
-    {
-        // SAFETY: all zeros are a valid value of the C struct.
-        let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-        // SAFETY: only fills in our struct.
-        if unsafe { libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage) } == 0 {
-            return u64::try_from(usage.ru_minflt.saturating_add(usage.ru_majflt)).ok();
-        }
-    }
-    None
-}
-
 /// The first byte of a file from `offset` on that is in no hole, by lseek(2) with `SEEK_DATA`. None if
 /// only a hole follows; `offset` itself if the system or the file system does not support holes.
 pub(super) fn next_data(_file: &File, offset: u64) -> Option<u64> {

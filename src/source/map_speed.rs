@@ -1,81 +1,156 @@
-//! Whether the map of a file is fast. Linux maps 64 KiB of a file with one page fault; that takes more time than copying
-//! them by a system call. But it maps up to 2 MiB with one fault if the file is in its memory in such large pieces. That
-//! depends on the file system, and on how that part of the file came there. So it is found out while the file is read.
+//! Whether reading the map of a file takes less time than copying the file by system calls. That depends on the processor,
+//! on the system, on the file system, and on the size of the pieces in which that part of the file is in the file cache. So
+//! both ways are timed while the file is read.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
-use super::guard;
+/// A way to read a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// The map of the file.
+    Map,
+    /// System calls that copy its bytes.
+    Copy,
+}
 
-/// If the system maps this many bytes with one page fault, the map is fast.
-const FAST_BYTES: u64 = 256 << 10;
-
-/// The first calls are samples, because the start of a file often is in small pieces.
+/// So many calls at the start take the two ways in turn.
 const FIRST_SAMPLES: u32 = 4;
 
-/// After them, one of so many calls is a sample.
-const SAMPLED: u32 = 16;
+/// After them, one of so many calls takes the slower way: it may have become the faster one.
+const SAMPLED: u32 = 32;
 
-/// What the last sample has shown.
+/// The system unmaps the pages later. That is not in the times of the map, and takes this part of them, in percent.
+const UNMAP_PERCENT: u64 = 5;
+
+/// How fast the two ways were.
 #[derive(Debug, Default)]
 pub(super) struct MapSpeed {
     calls: AtomicU32,
-    is_slow: AtomicBool,
+    map: Pace,
+    copy: Pace,
+    /// Tests take one way only.
+    #[cfg(test)]
+    only: Option<Way>,
 }
 
 impl MapSpeed {
-    /// Whether the map is fast; so it is taken for until the first sample. `sample` reads pages, and returns how many bytes
-    /// they stand for.
-    pub(super) fn is_fast(&self, sample: Option<&dyn Fn() -> u64>) -> bool {
-        let Some(sample) = sample else {
-            return !self.is_slow.load(Ordering::Relaxed);
-        };
-        let calls = self.calls.fetch_add(1, Ordering::Relaxed);
-        if calls < FIRST_SAMPLES || calls.is_multiple_of(SAMPLED) {
-            let before = guard::page_faults();
-            let bytes = sample();
-            let faults = guard::page_faults().zip(before);
-            let faults = faults.map(|(after, before)| after.saturating_sub(before));
-            let is_fast = faults.is_some_and(|faults| is_fast(bytes, faults));
-            self.is_slow.store(!is_fast, Ordering::Relaxed);
+    /// The way for the next part of the file. A large part is a sample; its time is to be added.
+    pub(super) fn next_way(&self, is_sample: bool) -> Way {
+        #[cfg(test)]
+        if let Some(only) = self.only {
+            return only;
         }
-        !self.is_slow.load(Ordering::Relaxed)
+        let (faster, slower) = match self.is_map_faster() {
+            true => (Way::Map, Way::Copy),
+            false => (Way::Copy, Way::Map),
+        };
+        if !is_sample {
+            return faster;
+        }
+        match self.calls.fetch_add(1, Ordering::Relaxed) {
+            call if call < FIRST_SAMPLES && call.is_multiple_of(2) => Way::Map,
+            call if call < FIRST_SAMPLES => Way::Copy,
+            call if call.is_multiple_of(SAMPLED) => slower,
+            _ => faster,
+        }
     }
 
-    /// The state after a sample. The next calls take no sample.
+    /// Adds the time that a part of the file took.
+    pub(super) fn add(&self, way: Way, bytes: u64, time: Duration) {
+        match way {
+            Way::Map => self.map.add(bytes, time),
+            Way::Copy => self.copy.add(bytes, time),
+        }
+    }
+
+    /// The map is taken for the faster one until both were timed.
+    fn is_map_faster(&self) -> bool {
+        let (map, copy) = (self.map.get(), self.copy.get());
+        map.zip(copy).is_none_or(|(map, copy)| {
+            map.saturating_mul(100 + UNMAP_PERCENT) <= copy.saturating_mul(100)
+        })
+    }
+
+    /// For a source that is read in one way only.
     #[cfg(test)]
-    pub(super) fn sampled(is_slow: bool) -> Self {
+    pub(super) fn only(way: Way) -> Self {
         Self {
-            calls: AtomicU32::new(FIRST_SAMPLES + 1),
-            is_slow: AtomicBool::new(is_slow),
+            only: Some(way),
+            ..Self::default()
         }
     }
 }
 
-fn is_fast(bytes: u64, faults: u64) -> bool {
-    faults.saturating_mul(FAST_BYTES) <= bytes
+/// How long a way takes. A shorter time counts at once. A longer one counts little, because another program may have had the
+/// core.
+#[derive(Debug, Default)]
+struct Pace {
+    /// Picoseconds for a byte; 0 if nothing was added.
+    mean: AtomicU64,
+}
+
+impl Pace {
+    fn add(&self, bytes: u64, time: Duration) {
+        let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let Some(new) = time.saturating_mul(1000).checked_div(bytes) else {
+            return;
+        };
+        let mean = match self.get() {
+            Some(mean) if mean < new => mean.saturating_add((new - mean) / 8),
+            _ => new,
+        };
+        self.mean.store(mean.max(1), Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Option<u64> {
+        Some(self.mean.load(Ordering::Relaxed)).filter(|mean| *mean > 0)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_map_is_fast_if_the_system_maps_large_pieces() {
-        assert!(is_fast(10 << 20, 5) && is_fast(10 << 20, 0));
-        assert!(!is_fast(10 << 20, 160));
+    /// The ways of so many calls, if a byte takes so many nanoseconds.
+    fn ways(speed: &MapSpeed, calls: usize, map: u64, copy: u64) -> Vec<Way> {
+        let call = |_| {
+            let way = speed.next_way(true);
+            let nanoseconds = if way == Way::Map { map } else { copy };
+            speed.add(way, 1000, Duration::from_nanos(nanoseconds * 1000));
+            way
+        };
+        (0..calls).map(call).collect()
     }
 
     #[test]
-    fn only_some_calls_are_samples() {
-        let speed = MapSpeed::default();
-        let samples = AtomicU32::new(0);
-        let sample = || {
-            samples.fetch_add(1, Ordering::Relaxed);
-            u64::MAX
-        };
-        for _ in 0..SAMPLED * 2 + 1 {
-            speed.is_fast(Some(&sample));
+    fn the_faster_way_is_taken_after_both_were_tried() {
+        for (map, copy, faster, slower) in
+            [(1, 2, Way::Map, Way::Copy), (3, 2, Way::Copy, Way::Map)]
+        {
+            let speed = MapSpeed::default();
+            let taken = ways(&speed, 96, map, copy);
+            assert_eq!(taken[..4], [Way::Map, Way::Copy, Way::Map, Way::Copy]);
+            assert_eq!((taken[32], taken[64]), (slower, slower));
+            let count = taken.iter().filter(|way| **way == faster).count();
+            assert_eq!(count, 96 - 2 - 2);
+            assert_eq!(speed.next_way(false), faster);
         }
-        assert_eq!(samples.into_inner(), FIRST_SAMPLES + 2);
+    }
+
+    #[test]
+    fn a_way_that_becomes_faster_is_noticed() {
+        let speed = MapSpeed::default();
+        ways(&speed, 32, 1, 2);
+        let taken = ways(&speed, 64, 4, 2);
+        assert_eq!(taken[63], Way::Copy);
+    }
+
+    #[test]
+    fn nothing_is_known_before_the_first_sample() {
+        let speed = MapSpeed::default();
+        assert_eq!(speed.next_way(false), Way::Map);
+        speed.add(Way::Copy, 0, Duration::from_nanos(5));
+        assert_eq!(speed.copy.get(), None);
     }
 }
