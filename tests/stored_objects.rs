@@ -154,7 +154,10 @@ impl Compared {
         let mut last = value.to_vec();
         for number in 0..count {
             let mut edited = b"k8s\0".to_vec();
-            edited.extend(edit(body, random, 0));
+            edited.extend(match number % 2 {
+                0 => edit(body, random, 0),
+                _ => edit_list(body, random, 0),
+            });
             compare(self, value, &edited, &format!("{what}, edit {number}"));
             compare(self, &edited, value, &format!("{what}, edit {number} back"));
             compare(self, &last, &edited, &format!("{what}, edits to {number}"));
@@ -213,6 +216,42 @@ fn edit(message: &[u8], random: &mut Random, depth: usize) -> Vec<u8> {
             fields[at].1 = Content::Bytes(&nested);
         }
         _ => {}
+    }
+    let mut out = Vec::new();
+    for (number, content) in fields {
+        put(&mut out, number, content);
+    }
+    out
+}
+
+/// A message with one change of a list in it: two items are swapped, one becomes another one or a field of it, or one is
+/// edited. The same as [`edit`] if no list is found.
+fn edit_list(message: &[u8], random: &mut Random, depth: usize) -> Vec<u8> {
+    let Some(mut fields) = fields(message).filter(|fields| !fields.is_empty()) else {
+        return edit_text(message, random);
+    };
+    let at = random.below(fields.len());
+    let (number, content) = fields[at];
+    let Content::Bytes(bytes) = content else {
+        return edit(message, random, depth);
+    };
+    let same: Vec<usize> = (0..fields.len())
+        .filter(|index| fields[*index].0 == number)
+        .collect();
+    let other = same[random.below(same.len())];
+    let nested;
+    match random.below(if same.len() > 1 { 4 } else { 8 }) {
+        0 if other != at => fields.swap(at, other),
+        1 if other != at => fields[other].1 = content,
+        2 if other != at => {
+            nested = edit(bytes, random, depth + 2);
+            fields[at].1 = fields[other].1;
+            fields[other].1 = Content::Bytes(&nested);
+        }
+        _ => {
+            nested = edit_list(bytes, random, depth + 1);
+            fields[at].1 = Content::Bytes(&nested);
+        }
     }
     let mut out = Vec::new();
     for (number, content) in fields {

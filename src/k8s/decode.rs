@@ -26,7 +26,7 @@ mod plain;
 mod walk;
 
 pub use plain::{decode_any, is_only_json_like};
-pub(in crate::k8s) use walk::differing;
+pub(in crate::k8s) use walk::{Lists, differing};
 
 /// The number of malformed places in one value that get a note each; the rest is only counted.
 const MAX_MALFORMED: usize = 20;

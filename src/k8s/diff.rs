@@ -51,6 +51,6 @@ pub(in crate::k8s) mod walked;
 
 pub use apply::{ApplyError, apply};
 pub use change::{FieldChange, FormatError, Op, Scope};
-pub use compare::{MAX_DEPTH, MAX_NAME_BYTES, diff};
+pub use compare::{MAX_DEPTH, MAX_NAME_BYTES, diff, pruned_diff};
 pub use path::{Path, PathError, Segment};
 pub use walked::FieldNumbers;

@@ -4,8 +4,8 @@
 
 use serde_json::Value;
 
-use super::decode::differing;
-use super::diff::{FieldChange, Scope, diff};
+use super::decode::{Lists, differing};
+use super::diff::{FieldChange, Scope, diff, pruned_diff};
 use super::object::{is_object, tree_of};
 use super::redact::{Masker, SealedChanges, has_sealed_text, is_data_alone};
 
@@ -14,14 +14,18 @@ use super::redact::{Masker, SealedChanges, has_sealed_text, is_data_alone};
 /// of one type, have fields that the table does not have, or a part of them may be masked. `reveal`: nothing is masked.
 #[must_use]
 pub fn stored_diff(old: &[u8], new: &[u8], scope: Scope, reveal: bool) -> Option<Vec<FieldChange>> {
-    let (old, new) = differing(old, new, scope)?;
     let masker = Masker::new(reveal);
     let may_be_masked =
-        |tree| masker.has_masked_parts(tree, false) || (!reveal && has_sealed_text(tree));
-    if may_be_masked(&old) || may_be_masked(&new) {
-        return None;
-    }
-    Some(diff(&old, &new, scope))
+        |tree: &Value| masker.has_masked_parts(tree, false) || (!reveal && has_sealed_text(tree));
+    let parts = |lists| {
+        let (old, new) = differing(old, new, scope, lists)?;
+        (!may_be_masked(&old) && !may_be_masked(&new)).then_some((old, new))
+    };
+    let (pruned_old, pruned_new) = parts(Lists::Pruned)?;
+    pruned_diff(&pruned_old, &pruned_new, scope).or_else(|| {
+        let (old, new) = parts(Lists::Whole)?;
+        Some(diff(&old, &new, scope))
+    })
 }
 
 /// The same changes by decoding both values, of any encoding. None if a value cannot be decoded, neither is an object,
@@ -47,7 +51,7 @@ pub fn decoded_diff(
 #[must_use]
 pub fn secret_diff(old: &[u8], new: &[u8], scope: Scope, reveal: bool) -> Option<SealedChanges> {
     let masker = Masker::new(reveal);
-    let differing = differing(old, new, scope);
+    let differing = differing(old, new, scope, Lists::Whole);
     let (old, new) = match differing.and_then(|trees| data_alone((old, new), trees)) {
         Some(trees) => trees,
         None => {

@@ -18,7 +18,7 @@ use crate::wire::{Content, Reader, WireError};
 
 use super::{ABSENT, MALFORMED, MAX_DEPTH, Span, TypeMeta, UNKNOWN_FIELDS, Walker, Work};
 use join::join;
-pub(in crate::k8s) use pair::differing;
+pub(in crate::k8s) use pair::{Lists, differing};
 use shapes::{accepts, is_message};
 
 /// The result of a scan, apart from the positions of the fields.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use similar::DiffOp;
 
 use super::change::{FieldChange, Op, Scope};
-use super::lists::{Named, Places, by_members, by_value, moves};
+use super::lists::{Named, NamedLists, Places, by_members, by_value, moves};
 use super::path::Segment;
 use super::steps::steps;
 use super::tree;
@@ -25,13 +25,22 @@ const CHANGE_BYTES: usize = 16;
 /// The changes from `old` to `new`. Empty exactly if both are equal (within the scope).
 #[must_use]
 pub fn diff(old: &Value, new: &Value, scope: Scope) -> Vec<FieldChange> {
-    let mut walk = Walk {
-        path: PathBuilder::default(),
-        changes: Vec::new(),
-        scope,
-    };
+    let mut walk = Walk::new(scope);
     walk.values(old, new);
     walk.changes
+}
+
+/// The changes from `old` to `new`, which lack equal parts. An item of a list may lack the members that an item at the same
+/// place of the other list has too, but not those that identify it. None if the whole lists are needed, because their items
+/// are not identified, or not in the same order.
+#[must_use]
+pub fn pruned_diff(old: &Value, new: &Value, scope: Scope) -> Option<Vec<FieldChange>> {
+    let mut walk = Walk {
+        whole_is_needed: Some(false),
+        ..Walk::new(scope)
+    };
+    walk.values(old, new);
+    (walk.whole_is_needed == Some(false)).then_some(walk.changes)
 }
 
 /// The state of one [`diff`].
@@ -39,9 +48,33 @@ struct Walk {
     path: PathBuilder,
     changes: Vec<FieldChange>,
     scope: Scope,
+    /// Whether the whole values are needed; none if these are whole values.
+    whole_is_needed: Option<bool>,
 }
 
 impl Walk {
+    fn new(scope: Scope) -> Self {
+        Self {
+            path: PathBuilder::default(),
+            changes: Vec::new(),
+            scope,
+            whole_is_needed: None,
+        }
+    }
+
+    /// The name of the field that is compared; empty for an item of a list.
+    fn field(&self) -> &str {
+        match self.path.steps().last() {
+            Some(Segment::Key(key)) => key,
+            _ => "",
+        }
+    }
+
+    /// Notes that whole values are needed.
+    fn need_whole(&mut self) {
+        self.whole_is_needed = self.whole_is_needed.map(|_| true);
+    }
+
     /// Compares the values at `self.path`.
     fn values(&mut self, old: &Value, new: &Value) {
         let descends =
@@ -51,6 +84,9 @@ impl Walk {
             (Value::Array(a), Value::Array(b)) if descends => compare_lists(self, a, b),
             _ if tree::equal(old, new) => {}
             _ => {
+                if !descends {
+                    self.need_whole();
+                }
                 let path = self.path.path();
                 self.changes.push(FieldChange::replace(path, old, new));
             }
@@ -102,14 +138,18 @@ fn compare_lists(walk: &mut Walk, old: &[Value], new: &[Value]) {
     if are_equal(old, new) {
         return;
     }
-    let field = match walk.path.steps().last() {
-        Some(Segment::Key(key)) => key.as_str(),
-        _ => "",
-    };
     let start = walk.changes.len();
-    let replaces_list = if let Some((a, b)) = by_members(field, old, new) {
+    let named = by_members(walk.field(), old, new);
+    // Lists of different lengths are never pruned, and scalars are whole.
+    if old.len() == new.len()
+        && old.first().is_some_and(Value::is_object)
+        && !named.as_ref().is_some_and(are_aligned)
+    {
+        walk.need_whole();
+    }
+    let replaces_list = if let Some((a, b)) = named {
         !compare_named(walk, &a, &b)
-    } else if let Some((a, b)) = by_value(field, old, new) {
+    } else if let Some((a, b)) = by_value(walk.field(), old, new) {
         !compare_named(walk, &a, &b) || costs_more(walk, start, old, new)
     } else {
         compare_by_index(walk, old, new);
@@ -127,6 +167,12 @@ fn compare_lists(walk: &mut Walk, old: &[Value], new: &[Value]) {
             index: None,
         });
     }
+}
+
+/// Whether the items at the same place have the same name.
+fn are_aligned((old, new): &NamedLists<'_>) -> bool {
+    let mut pairs = old.iter().zip(new);
+    old.len() == new.len() && pairs.all(|(a, b)| a.text == b.text)
 }
 
 /// Whether the changes since `start` are longer than both lists together.

@@ -86,6 +86,47 @@ const GENERAL: &[Members] = &[
     &["address"],
 ];
 
+/// Whether an item of a list may be identified by a member of this name, or by a member of it.
+pub(in crate::k8s) fn may_identify(name: &str) -> bool {
+    matches!(
+        name,
+        "address"
+            | "apiServerID"
+            | "apiVersion"
+            | "configMapRef"
+            | "containerPort"
+            | "devicePath"
+            | "effect"
+            | "host"
+            | "hostname"
+            | "id"
+            | "ip"
+            | "key"
+            | "kind"
+            | "manager"
+            | "metadata"
+            | "mountPath"
+            | "name"
+            | "namespace"
+            | "operation"
+            | "operator"
+            | "path"
+            | "pathType"
+            | "port"
+            | "prefix"
+            | "protocol"
+            | "resource"
+            | "secretRef"
+            | "subresource"
+            | "targetRef"
+            | "topologyKey"
+            | "type"
+            | "uid"
+            | "value"
+            | "whenUnsatisfiable"
+    )
+}
+
 /// Lists of strings that are a sequence and not a set: their items are identified by index.
 const SEQUENCES: &[&str] = &["args", "command"];
 
@@ -409,6 +450,16 @@ mod tests {
             );
         }
         assert!(named > 300, "{named}");
+    }
+
+    #[test]
+    fn the_members_that_identify_items_are_all_known() {
+        let known = KNOWN.iter().flat_map(|(_, members)| *members);
+        let names = known.chain(GENERAL).flat_map(|members| *members);
+        let first = |name: &&'static str| name.split(['.', '?']).next().unwrap();
+        let names: HashSet<&str> = names.map(first).collect();
+        assert!(names.iter().all(|name| may_identify(name)), "{names:?}");
+        assert_eq!(names.len(), 34, "no other name is needed");
     }
 
     #[test]

@@ -2,8 +2,12 @@
 //!
 //! A comparison of the two results finds what a comparison of the whole objects finds: in a map, a member that is equal
 //! in both is no difference, and members do not depend on each other. That holds for the fields of a message and for the
-//! entries of a map field. A list is left out if all of it is the same bytes; otherwise it is decoded as a whole, because
-//! its items are matched by their members.
+//! entries of a map field. A list is left out if all of it is the same bytes.
+//!
+//! The items of other lists are matched by their members. If both versions of a list have the same number of messages, the
+//! messages at the same place are decoded side by side, with all members that may identify them ([`may_identify`]). So
+//! both results have the names of the whole lists. The comparison has to find that the names are the same in both, one by
+//! one ([`pruned_diff`](crate::k8s::diff::pruned_diff)); otherwise the lists are needed as a whole.
 //!
 //! Example: of two versions of a Lease that differ in `spec.renewTime`, both results are
 //! `{kind, apiVersion, spec: {renewTime}}`.
@@ -14,10 +18,12 @@ use serde_json::Value;
 
 use crate::k8s::decode::{Options, TypeMeta, Walker, Work};
 use crate::k8s::diff::Scope;
+use crate::k8s::diff::lists::may_identify;
 use crate::k8s::envelope::{PROTOBUF_MAGIC, Unknown};
 use crate::k8s::schema::{self, Card, Kind, Message, Slot};
 use crate::k8s::sink::{Order, Sink};
 use crate::k8s::tree::TreeSink;
+use crate::wire::{Content, Reader};
 
 use super::super::{ABSENT, Span};
 use super::Found;
@@ -27,9 +33,23 @@ use super::entries::{Entries, Entry, entries};
 /// depth and the length of names at which a comparison replaces a value as a whole.
 const MAX_LEVELS: usize = 16;
 
+/// How a list is decoded that differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::k8s) enum Lists {
+    /// Without what is the same in items at the same place.
+    Pruned,
+    /// As a whole.
+    Whole,
+}
+
 /// The two values as trees, each without the fields that are the same bytes in both, and without the fields that the
 /// scope excludes. apiVersion and kind stay in them. None if that is not possible: then the values are to be decoded.
-pub(in crate::k8s) fn differing(old: &[u8], new: &[u8], scope: Scope) -> Option<(Value, Value)> {
+pub(in crate::k8s) fn differing(
+    old: &[u8],
+    new: &[u8],
+    scope: Scope,
+    lists: Lists,
+) -> Option<(Value, Value)> {
     let old = Unknown::parse(old.strip_prefix(PROTOBUF_MAGIC)?).ok()?;
     let new = Unknown::parse(new.strip_prefix(PROTOBUF_MAGIC)?).ok()?;
     let is_usual = |unknown: &Unknown<'_>| {
@@ -52,6 +72,7 @@ pub(in crate::k8s) fn differing(old: &[u8], new: &[u8], scope: Scope) -> Option<
         old: Walker::new(&mut old_sink, &mut old_work, options, old.len()),
         new: Walker::new(&mut new_sink, &mut new_work, options, new.len()),
         scope,
+        lists,
     };
     let budgets = (pair.old.join_budget, pair.new.join_budget);
     let is_written = pair.message(message, (old, new), At::ROOT, Some(meta));
@@ -68,6 +89,7 @@ struct Pair<'s> {
     old: Walker<'s, TreeSink>,
     new: Walker<'s, TreeSink>,
     scope: Scope,
+    lists: Lists,
 }
 
 /// A message in the object.
@@ -77,13 +99,24 @@ struct At {
     level: usize,
     /// Whether it is the metadata of the object.
     is_metadata: bool,
+    /// Whether it is an item of a list.
+    is_item: bool,
 }
 
 impl At {
     const ROOT: Self = Self {
         level: 0,
         is_metadata: false,
+        is_item: false,
     };
+
+    /// A message in this one.
+    fn inner(self) -> Self {
+        Self {
+            level: self.level.saturating_add(1),
+            ..Self::ROOT
+        }
+    }
 
     /// The depth as [`Walker::message`] counts it.
     fn depth(self) -> u16 {
@@ -161,7 +194,9 @@ impl Pair<'_> {
         at: At,
     ) {
         let (in_old, in_new) = (scanned.found.0.present, scanned.found.1.present);
-        let mut left = in_old | in_new;
+        // An item may be identified by a member that is null in both.
+        let null = if at.is_item { ty.null_when_absent() } else { 0 };
+        let mut left = in_old | in_new | null;
         while left != 0 {
             let place = left.trailing_zeros();
             left &= left.wrapping_sub(1);
@@ -175,29 +210,38 @@ impl Pair<'_> {
             );
             let depth = at.depth();
             match (in_old & bit != 0, in_new & bit != 0) {
-                (true, true) => {
-                    let bytes = (slice(old, old_span), slice(new, new_span));
-                    // A map with an apiVersion and a kind may be a Secret, whose values are masked.
-                    let is_type = matches!(slot.name(), "kind" | "apiVersion");
-                    let is_left_out =
-                        (bytes.0 == bytes.1 && !is_type) || self.is_excluded(slot, at);
-                    let is_written = is_left_out
-                        || self.nested(slot, bytes, at)
-                        || self.map(slot, (old, old_span), (new, new_span), depth);
-                    if !is_written {
-                        self.old.present(slot, old, old_span, depth);
-                        self.new.present(slot, new, new_span, depth);
-                    }
-                }
+                (true, true) => self.both(slot, (old, old_span), (new, new_span), at),
                 (true, false) => {
                     self.old.present(slot, old, old_span, depth);
                     self.new.absent(slot, depth);
                 }
-                _ => {
+                (false, true) => {
                     self.old.absent(slot, depth);
                     self.new.present(slot, new, new_span, depth);
                 }
+                (false, false) => {
+                    self.old.absent(slot, depth);
+                    self.new.absent(slot, depth);
+                }
             }
+        }
+    }
+
+    /// Writes a field that is in both versions, or what differs in it.
+    fn both(&mut self, slot: &Slot, old: (&[u8], Span), new: (&[u8], Span), at: At) {
+        let bytes = (slice(old.0, old.1), slice(new.0, new.1));
+        let is_identity = at.is_item && may_identify(slot.name());
+        // A map with an apiVersion and a kind may be a Secret, whose values are masked.
+        let is_kept = is_identity || matches!(slot.name(), "kind" | "apiVersion");
+        let is_left_out = (bytes.0 == bytes.1 && !is_kept) || self.is_excluded(slot, at);
+        let is_written = is_left_out
+            || (!is_identity
+                && (self.nested(slot, bytes, at)
+                    || self.map(slot, old, new, at.depth())
+                    || self.list(slot, old, new, at)));
+        if !is_written {
+            self.old.present(slot, old.0, old.1, at.depth());
+            self.new.present(slot, new.0, new.1, at.depth());
         }
     }
 
@@ -216,13 +260,60 @@ impl Pair<'_> {
         self.old.key(slot);
         self.new.key(slot);
         let inner = At {
-            level: at.level.saturating_add(1),
             is_metadata: at.level == 0 && slot.name() == "metadata",
+            ..at.inner()
         };
+        self.message_or_whole(ty, bytes, at, inner);
+        true
+    }
+
+    /// Writes the fields of a message that differ, or all of it if that is not possible.
+    fn message_or_whole(
+        &mut self,
+        ty: &'static Message,
+        bytes: (&[u8], &[u8]),
+        outer: At,
+        inner: At,
+    ) {
         if self.message(ty, bytes, inner, None).is_none() {
-            self.old.message(ty, bytes.0, at.depth());
-            self.new.message(ty, bytes.1, at.depth());
+            self.old.message(ty, bytes.0, outer.depth());
+            self.new.message(ty, bytes.1, outer.depth());
         }
+    }
+
+    /// Writes what differs in a list of messages, and the members that identify them. Returns false, and writes nothing, if
+    /// it is anything else, or if the versions have different numbers of items.
+    fn list(
+        &mut self,
+        slot: &Slot,
+        (old, old_span): (&[u8], Span),
+        (new, new_span): (&[u8], Span),
+        at: At,
+    ) -> bool {
+        let is_list = slot.card == Card::List && slot.kind == Kind::Message;
+        let Some(ty) = schema::message(slot.message_type).filter(|_| is_list) else {
+            return false;
+        };
+        let (of_old, of_new) = (items(slot, old, old_span), items(slot, new, new_span));
+        if self.lists == Lists::Whole
+            || at.level >= MAX_LEVELS
+            || of_old.clone().count() != of_new.clone().count()
+        {
+            return false;
+        }
+        self.old.key(slot);
+        self.new.key(slot);
+        self.old.sink.begin_list();
+        self.new.sink.begin_list();
+        let inner = At {
+            is_item: true,
+            ..at.inner()
+        };
+        for bytes in of_old.zip(of_new) {
+            self.message_or_whole(ty, bytes, at, inner);
+        }
+        self.old.sink.end_list();
+        self.new.sink.end_list();
         true
     }
 
@@ -290,6 +381,26 @@ impl<S: Sink> Walker<'_, S> {
     fn span_of(&mut self, base: usize, place: u32) -> Span {
         self.work.span(base, place).map_or(ABSENT, |span| *span)
     }
+}
+
+/// The items of a list of messages.
+fn items<'m>(
+    slot: &'m Slot,
+    message: &'m [u8],
+    span: Span,
+) -> impl Iterator<Item = &'m [u8]> + Clone {
+    let mut reader = Reader::new_at(message, span.start as usize);
+    std::iter::from_fn(move || {
+        while reader.position() < span.end as usize {
+            let field = reader.field().ok()??;
+            if let (true, Content::Bytes(bytes)) =
+                (field.number == u32::from(slot.number), field.content)
+            {
+                return Some(bytes);
+            }
+        }
+        None
+    })
 }
 
 /// The bytes of a field.
