@@ -37,6 +37,32 @@ pub fn read_all<I: Sync, T: Send + Sync>(items: &[I], read: impl Fn(&I) -> T + S
     slots.into_iter().filter_map(OnceLock::into_inner).collect()
 }
 
+/// Reads every number below `count` on all cores, so many together, and passes the results of each batch to `take`, in order.
+/// While this thread takes one batch, the others read the next one.
+pub fn read_batches<T: Send + Sync, E>(
+    count: usize,
+    size: usize,
+    read: impl Fn(usize) -> T + Sync,
+    mut take: impl FnMut(Vec<T>) -> Result<(), E>,
+) -> Result<(), E> {
+    let batch = |from: usize| -> Vec<T> {
+        let until = from.saturating_add(size.max(1)).min(count);
+        let numbers: Vec<usize> = (from..until).collect();
+        read_all(&numbers, |number| read(*number))
+    };
+    let mut ready = batch(0);
+    let mut from = ready.len();
+    while !ready.is_empty() {
+        let taken = std::mem::take(&mut ready);
+        rayon::in_place_scope(|scope| {
+            scope.spawn(|_| ready = batch(from));
+            take(taken)
+        })?;
+        from = from.saturating_add(ready.len());
+    }
+    Ok(())
+}
+
 /// Calls `each` with every number below `count`, on all cores.
 fn for_each(
     count: usize,
@@ -71,6 +97,39 @@ mod tests {
             assert!(sizes.iter().all(|size| *size <= batch.max(1)));
             let expected: Vec<usize> = indexes.iter().map(|index| index * 2).collect();
             assert_eq!(read_all(&indexes, |index| index * 2), expected);
+        }
+    }
+
+    #[test]
+    fn batches_are_taken_in_order_until_one_is_refused() {
+        for (count, size) in [(0, 1), (1, 1), (10, 0), (1000, 7), (64, 64), (64, 1000)] {
+            let mut taken = Vec::new();
+            let mut take = |most: usize| {
+                taken.clear();
+                read_batches(
+                    count,
+                    size,
+                    |number| number * 3,
+                    |batch| {
+                        assert!(!batch.is_empty() && batch.len() <= size.max(1));
+                        taken.extend(batch);
+                        if taken.len() < most {
+                            Ok(())
+                        } else {
+                            Err(taken.len())
+                        }
+                    },
+                )
+            };
+            assert_eq!(take(usize::MAX), Ok(()));
+            let stopped = take(5);
+            let most = (5_usize.div_ceil(size.max(1)) * size.max(1)).min(count);
+            assert_eq!(stopped, if count < 5 { Ok(()) } else { Err(most) });
+            assert_eq!(take(usize::MAX), Ok(()));
+            assert_eq!(
+                taken,
+                (0..count).map(|number| number * 3).collect::<Vec<_>>()
+            );
         }
     }
 }

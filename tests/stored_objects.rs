@@ -14,7 +14,8 @@ use etcdive::k8s::stored_writers::{Stored, StoredWriter, decoded_writers, stored
 use etcdive::query::compare::Changed;
 use etcdive::query::event_log::{EventFilters, EventLog};
 use etcdive::query::manager_history::ManagerHistory;
-use etcdive::query::updates::{BATCH, fields_of_each, managers_of_each, updates};
+use etcdive::query::no_answer::NoAnswer;
+use etcdive::query::updates::{BATCH, each_update, each_with_fields, managers_of_each};
 use etcdive::query::writers::managers_of;
 use etcdive::wire::{Content, Reader};
 
@@ -345,17 +346,34 @@ fn many_events_have_the_managers_and_the_changes_that_each_of_them_has() {
                 let expected = &each[first..first + batch.len()];
                 assert_eq!(managers_of_each(&batch, objects), expected);
                 assert_eq!(history.managers_of_each(first, &batch, objects), expected);
-                let changes: Vec<_> = batch.iter().map(Changed::from_event).collect();
-                let all: Vec<&Changed<'_>> = changes.iter().collect();
-                let fields = fields_of_each(&all, &mut many);
-                for (changed, fields) in changes.iter().zip(fields) {
-                    assert_eq!(fields, one.fields(changed));
-                }
-                for (update, managers) in updates(&batch, &mut many).into_iter().zip(expected) {
-                    assert_eq!(update.managers, *managers);
-                    with_fields += usize::from(update.fields.is_some_and(|f| !f.is_empty()));
-                }
             }
+            let changes: Vec<_> = events
+                .iter()
+                .map(|event| Changed::from_event(&event))
+                .collect();
+            let mut places = 0..changes.len();
+            let is_asked = |changed: &Changed<'_>| changed.new.is_some();
+            each_with_fields(&changes, is_asked, &mut many, |_, changed, fields| {
+                assert_eq!(changed.key(), changes[places.next().unwrap()].key());
+                let expected = match is_asked(changed) {
+                    true => one.fields(changed),
+                    false => Vec::new(),
+                };
+                assert_eq!(fields, expected);
+                Ok::<(), NoAnswer>(())
+            })?;
+            assert_eq!(places.next(), None);
+            let mut expected = each.iter().zip(&changes);
+            each_update(&events, &mut many, |event, update| {
+                let (managers, changed) = expected.next().unwrap();
+                assert_eq!(
+                    (event.record.key, &update.managers),
+                    (changed.key(), managers)
+                );
+                with_fields += usize::from(update.fields.is_some_and(|f| !f.is_empty()));
+                Ok::<(), NoAnswer>(())
+            })?;
+            assert!(expected.next().is_none());
             compared += events.len();
             with_managers += each.iter().filter(|managers| !managers.is_empty()).count();
             question.finish(Answer::Yes);

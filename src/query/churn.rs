@@ -6,16 +6,20 @@
 mod fights;
 
 use std::collections::BTreeMap;
+use std::hash::BuildHasher as _;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 
 use crate::arrange::Arrange as _;
-use crate::compact_map::CompactMap;
+use crate::etcd::key_ids::to_usize;
 
 use super::event_list::EventList;
 use super::event_log::{Event, EventFilters, EventLog, EventType};
 use super::no_answer::NoAnswer;
 use super::question::Question;
 use super::space::{Grouping, SpaceBy};
-use super::updates::{self, Update, updates};
+use super::updates::{Update, each_update};
 
 pub use super::space::Group;
 pub use fights::Fight;
@@ -37,7 +41,7 @@ pub struct ChurnRow {
     /// Length of the values that were written, in bytes.
     pub bytes: u64,
     /// How many events were in each part of the period.
-    pub over_time: [u64; STEPS],
+    pub over_time: [u32; STEPS],
     /// The estimated times of the first and the last event, in seconds since 1970; none in a store without times.
     pub times: Option<(i64, i64)>,
     /// Main revision of the newest event.
@@ -133,41 +137,58 @@ impl Churn {
         events.reverse();
         let mut comparison = log.comparison();
         let mut count = Count::new(question, &events);
-        for batch in events.batches(updates::BATCH) {
-            for (event, update) in batch.iter().zip(updates(&batch, &mut comparison)) {
-                count.event(event, update);
-            }
-        }
+        each_update(&events, &mut comparison, |event, update| {
+            count.event(event, update);
+            Ok::<_, NoAnswer>(())
+        })?;
         Ok(count.finish())
     }
 }
 
-/// Rows that are being counted.
+/// Rows that are being counted. Each group is kept once, in its row: a store has as many groups as keys.
 #[derive(Default)]
 struct Rows {
     rows: Vec<ChurnRow>,
+    hasher: RandomState,
     /// The index of the row of each group.
-    indexes: CompactMap<Group, usize>,
+    indexes: HashTable<u32>,
 }
 
 impl Rows {
     /// The row of a group; a new one if it has none.
     fn row(&mut self, group: Group) -> Option<&mut ChurnRow> {
-        let index = match self.indexes.get(&group) {
+        let hash = self.hasher.hash_one(&group);
+        let is_of_group = |index: &u32| self.group_at(*index) == Some(&group);
+        let index = match self.indexes.find(hash, is_of_group) {
             Some(index) => *index,
-            None => {
-                let next = self.rows.len();
-                self.rows.push(ChurnRow::new(group.clone()));
-                self.indexes.insert(group, next);
-                next
-            }
+            None => self.add(hash, group)?,
         };
-        self.rows.get_mut(index)
+        self.rows.get_mut(to_usize(index))
+    }
+
+    /// Adds the row of a group that has none, and returns its index.
+    fn add(&mut self, hash: u64, group: Group) -> Option<u32> {
+        let index = u32::try_from(self.rows.len()).ok()?;
+        self.rows.push(ChurnRow::new(group));
+        let (rows, hasher) = (&self.rows, &self.hasher);
+        self.indexes.insert_unique(hash, index, |index| {
+            let row = rows.get(to_usize(*index));
+            row.map_or(0, |row| hasher.hash_one(&row.group))
+        });
+        Some(index)
+    }
+
+    fn group_at(&self, index: u32) -> Option<&Group> {
+        let row = self.rows.get(to_usize(index))?;
+        Some(&row.group)
     }
 
     /// The rows with the most writes first, then by name.
     fn sorted(self) -> Vec<ChurnRow> {
-        let Self { mut rows, indexes } = self;
+        let Self {
+            mut rows, indexes, ..
+        } = self;
+        // It is only needed to add events.
         drop(indexes);
         rows.arrange_by(|a, b| (b.writes, &a.group).cmp(&(a.writes, &b.group)));
         rows

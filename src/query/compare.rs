@@ -143,7 +143,8 @@ pub fn changed_keys<'a>(
             (None, _) => Change::Created,
             (Some(_), None) => Change::Deleted,
         };
-        let deletion = after.deleted.find(key);
+        // A live key is not among the deleted ones.
+        let deletion = new.is_none().then(|| after.deleted.find(key)).flatten();
         Changed {
             key: Cow::Owned(key.to_vec()),
             change,

@@ -10,9 +10,10 @@ use crate::k8s::object::is_secret_key;
 use crate::k8s::redact::SealedChanges;
 use crate::k8s::stored_diff::{decoded_diff, secret_diff, stored_diff};
 use crate::k8s::stored_writers::{decoded_writers, stored_writers};
-use crate::parallel::read_all;
+use crate::parallel::{read_all, read_batches};
 
 use super::compare::{Changed, Comparison};
+use super::event_list::EventList;
 use super::manager_text::manager_text;
 use super::objects::Objects;
 use super::value_reader::{ValueReader, with_buffers};
@@ -70,29 +71,40 @@ pub struct Update {
     pub fields: Option<Vec<FieldChange>>,
 }
 
-/// Who wrote each event, and what it changed. Callers pass [`BATCH`] events at a time.
-pub fn updates(events: &[Event<'_>], comparison: &mut Comparison<'_>) -> Vec<Update> {
+/// Calls `take` with each event in order, and with who wrote it and what it changed. The next events are looked at
+/// meanwhile.
+///
+/// # Errors
+/// The first error of `take`.
+pub fn each_update<E>(
+    events: &EventList<'_, '_>,
+    comparison: &mut Comparison<'_>,
+    mut take: impl FnMut(&Event<'_>, Update) -> Result<(), E>,
+) -> Result<(), E> {
     let objects = comparison.new;
     let looker = Looker::new(comparison);
-    let quick = read_all(events, |event| {
-        with_buffers(|buffer, _| {
-            let previous = looker.new.previous(event, buffer);
-            let update = previous.filter(|_| is_update(event));
-            let fields = update.and_then(|old| looker.fields_of_event(event, &old));
-            (managers(event, previous, looker.new), fields)
-        })
-    });
-    objects.forget_read(events.len().saturating_mul(2));
-    let mut updates = Vec::with_capacity(events.len());
-    for (event, (managers, fields)) in events.iter().zip(quick) {
-        let managers = managers.unwrap_or_else(|| managers_of(event, objects));
-        let fields = is_update(event).then(|| match fields {
-            Some(sealed) => comparison.masker.number_changes(sealed),
-            None => comparison.fields(&Changed::from_event(event)),
+    let look = |place: usize| {
+        let event = events.get(place)?;
+        let (managers, fields) = with_buffers(|buffer, _| {
+            let previous = looker.new.previous(&event, buffer);
+            let update = previous.filter(|_| is_update(&event));
+            let fields = update.and_then(|old| looker.fields_of_event(&event, &old));
+            (managers(&event, previous, looker.new), fields)
         });
-        updates.push(Update { managers, fields });
-    }
-    updates
+        Some((event, managers, fields))
+    };
+    read_batches(events.len(), BATCH, look, |batch| {
+        objects.forget_read(batch.len().saturating_mul(2));
+        for (event, managers, fields) in batch.into_iter().flatten() {
+            let managers = managers.unwrap_or_else(|| managers_of(&event, objects));
+            let fields = is_update(&event).then(|| match fields {
+                Some(sealed) => comparison.masker.number_changes(sealed),
+                None => comparison.fields(&Changed::from_event(&event)),
+            });
+            take(&event, Update { managers, fields })?;
+        }
+        Ok(())
+    })
 }
 
 /// Whether an event is an update of a version that is retained.
@@ -100,22 +112,38 @@ fn is_update(event: &Event<'_>) -> bool {
     event.event_type == EventType::Update && event.previous.is_some()
 }
 
-/// The changed fields of each change, as [`Comparison::fields`] returns them. Callers pass [`BATCH`] changes at a time.
-pub fn fields_of_each(
-    changes: &[&Changed<'_>],
+/// Calls `take` with each change in order, and with its changed fields as [`Comparison::fields`] returns them; without fields
+/// if they are not asked for. The fields of the next changes are found meanwhile.
+///
+/// # Errors
+/// The first error of `take`.
+pub fn each_with_fields<E>(
+    changes: &[Changed<'_>],
+    is_asked: impl Fn(&Changed<'_>) -> bool + Sync,
     comparison: &mut Comparison<'_>,
-) -> Vec<Vec<FieldChange>> {
+    mut take: impl FnMut(&Comparison<'_>, &Changed<'_>, Vec<FieldChange>) -> Result<(), E>,
+) -> Result<(), E> {
     let looker = Looker::new(comparison);
-    let quick = read_all(changes, |changed| looker.fields(changed));
-    // Both may be of one file, and count apart.
-    comparison.old.forget_read(changes.len().saturating_mul(2));
-    comparison.new.forget_read(changes.len().saturating_mul(2));
-    let changes = changes.iter().zip(quick);
-    let each = changes.map(|(changed, quick)| match quick {
-        Some(sealed) => comparison.masker.number_changes(sealed),
-        None => comparison.fields(changed),
-    });
-    each.collect()
+    let look = |place: usize| {
+        let changed = changes.get(place)?;
+        let is_asked = is_asked(changed);
+        let fields = is_asked.then(|| looker.fields(changed)).flatten();
+        Some((changed, is_asked, fields))
+    };
+    read_batches(changes.len(), BATCH, look, |batch| {
+        // Both may be of one file, and count apart.
+        comparison.old.forget_read(batch.len().saturating_mul(2));
+        comparison.new.forget_read(batch.len().saturating_mul(2));
+        for (changed, is_asked, fields) in batch.into_iter().flatten() {
+            let fields = match fields {
+                Some(sealed) => comparison.masker.number_changes(sealed),
+                None if is_asked => comparison.fields(changed),
+                None => Vec::new(),
+            };
+            take(comparison, changed, fields)?;
+        }
+        Ok(())
+    })
 }
 
 /// Looks into the objects of changes, from any thread.

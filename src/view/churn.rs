@@ -131,9 +131,9 @@ fn facts(churn: &Churn) -> Rows {
 }
 
 /// Counts as a bar chart of one line.
-fn chart(counts: &[u64]) -> String {
+fn chart(counts: &[u32]) -> String {
     let most = counts.iter().copied().max().unwrap_or(0);
-    let bar = |count: &u64| {
+    let bar = |count: &u32| {
         // The highest bar is for the largest count only. The lowest one is for every small count except zero.
         let steps = BARS.len().saturating_sub(1) as u128;
         let height = (u128::from(*count) * steps).checked_div(u128::from(most));
@@ -340,6 +340,6 @@ mod tests {
         );
         assert_eq!(chart(&[0, 2, 4, 7]), ".\u{2583}\u{2585}\u{2588}");
         assert_eq!(chart(&[0, 0]), "..");
-        assert_eq!(chart(&[u64::MAX]), "\u{2588}");
+        assert_eq!(chart(&[u32::MAX]), "\u{2588}");
     }
 }

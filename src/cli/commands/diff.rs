@@ -19,7 +19,7 @@ use crate::query::compare::Changed;
 use crate::query::diff::{Diff, DiffFilters, State, TwoStates, around_last_commit, newest_of_two};
 use crate::query::revision::split_revision;
 use crate::query::select::Which;
-use crate::query::updates::{BATCH, fields_of_each};
+use crate::query::updates::each_with_fields;
 use crate::query::{Evidence, NoAnswer, Origins, Question};
 use crate::source::is_database_path;
 use crate::view::diff::{self, Change, StatRow};
@@ -336,13 +336,16 @@ impl Args {
         }
         if self.stat {
             let mut rows: Vec<StatRow> = Vec::with_capacity(changes.len());
-            for batch in changes.chunks(BATCH) {
-                let all: Vec<&Changed<'_>> = batch.iter().collect();
-                let each = fields_of_each(&all, comparison);
-                rows.extend(batch.iter().zip(each).map(|(changed, fields)| {
-                    StatRow::new(changed.change, &key_text(changed.key()), &fields)
-                }));
-            }
+            each_with_fields(
+                changes,
+                |_| true,
+                comparison,
+                |_, changed, fields| {
+                    let key = key_text(changed.key());
+                    rows.push(StatRow::new(changed.change, &key, &fields));
+                    Ok::<_, Failure>(())
+                },
+            )?;
             diff::write_stat(&mut out.clipped(), &rows, &style)?;
             return Ok(());
         }
@@ -352,15 +355,14 @@ impl Args {
             return changes
                 .try_for_each(|changed| unified::write_change(comparison, changed, &style, out));
         }
-        for batch in changes.chunks(BATCH) {
-            // An object that was created or deleted has only a line of its own, without its fields.
-            let is_shown =
-                |changed: &&Changed<'_>| self.output != Output::Fields || changed.is_in_both();
-            let shown: Vec<&Changed<'_>> = batch.iter().filter(is_shown).collect();
-            let mut each = fields_of_each(&shown, comparison).into_iter();
-            for changed in batch {
-                let fields = Some(changed).filter(is_shown).and_then(|_| each.next());
-                let fields = fields.unwrap_or_default();
+        // An object that was created or deleted has only a line of its own, without its fields.
+        let is_shown =
+            |changed: &Changed<'_>| self.output != Output::Fields || changed.is_in_both();
+        each_with_fields(
+            changes,
+            is_shown,
+            comparison,
+            |comparison, changed, fields| {
                 let object = comparison.object(changed, &fields);
                 if self.output == Output::Fields {
                     diff::write_object(&mut out.clipped(), &object, &style)?;
@@ -368,8 +370,9 @@ impl Args {
                     let row = diff::json(&object, diff.question().catalog())?;
                     rows.text(&row, out)?;
                 }
-            }
-        }
+                Ok::<_, Failure>(())
+            },
+        )?;
         if self.output != Output::Fields {
             rows.finish(out)?;
         }
