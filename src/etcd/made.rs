@@ -6,43 +6,42 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::bbolt::Slot;
 
+/// So many leaves after each other are checked by one core.
+const LEAVES_OF_A_GROUP: usize = 32;
+
+/// How many groups have a lock of their own: all that are checked at once, and all that are ready. Otherwise the cores would
+/// wait for each other.
+const GROUPS: usize = 64;
+
 /// What was made of each leaf. One core adds while another one takes.
 #[derive(Debug)]
-pub(super) struct Made<C>(Mutex<Items<C>>);
+pub(super) struct Made<C>(Vec<Mutex<Items<C>>>);
 
-#[derive(Debug)]
-struct Items<C> {
-    /// The slot of the first one.
-    first: usize,
-    items: VecDeque<Option<C>>,
-}
+/// What was made of the leaves of some groups, each with its slot, in the order of the slots.
+type Items<C> = VecDeque<(Slot, C)>;
 
 impl<C> Default for Made<C> {
     fn default() -> Self {
-        Self(Mutex::new(Items {
-            first: 0,
-            items: VecDeque::new(),
-        }))
+        Self((0..GROUPS).map(|_| Mutex::default()).collect())
     }
 }
 
 impl<C> Made<C> {
-    fn items(&self) -> MutexGuard<'_, Items<C>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The list that a leaf belongs to.
+    fn items(&self, slot: Slot) -> Option<MutexGuard<'_, Items<C>>> {
+        let items = self.0.get(slot.0 / LEAVES_OF_A_GROUP % GROUPS)?;
+        Some(items.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Adds what was made of a leaf.
     pub(super) fn add(&self, slot: Slot, item: C) {
-        let mut all = self.items();
-        let Some(place) = slot.0.checked_sub(all.first) else {
+        let Some(mut items) = self.items(slot) else {
             return;
         };
-        if all.items.len() <= place {
-            all.items.resize_with(place.saturating_add(1), || None);
-        }
-        if let Some(of_leaf) = all.items.get_mut(place) {
-            *of_leaf = Some(item);
-        }
+        // Most are added in order.
+        let before = items.iter().rposition(|(other, _)| other.0 < slot.0);
+        let place = before.map_or(0, |before| before.saturating_add(1));
+        items.insert(place, (slot, item));
     }
 
     /// Makes something of a leaf, and adds it. Returns false if nothing was made.
@@ -55,26 +54,26 @@ impl<C> Made<C> {
         is_made
     }
 
-    /// What `look` finds in what was made of a leaf. What was made of the leaves before it is dropped, because leaves are
-    /// asked for in the order of their slots.
+    /// What `look` finds in what was made of a leaf.
     pub(super) fn get<T>(&self, slot: Slot, look: impl FnOnce(&C) -> T) -> Option<T> {
-        self.items().of_leaf(slot)?.as_ref().map(look)
+        let mut items = self.items(slot)?;
+        drop_before(&mut items, slot);
+        let (first, item) = items.front()?;
+        (*first == slot).then(|| look(item))
     }
 
     /// What was made of a leaf. It is not kept here.
     pub(super) fn take(&self, slot: Slot) -> Option<C> {
-        self.items().of_leaf(slot)?.take()
+        let mut items = self.items(slot)?;
+        drop_before(&mut items, slot);
+        let (_, item) = items.pop_front_if(|(first, _)| *first == slot)?;
+        Some(item)
     }
 }
 
-impl<C> Items<C> {
-    fn of_leaf(&mut self, slot: Slot) -> Option<&mut Option<C>> {
-        while self.first < slot.0 {
-            self.items.pop_front();
-            self.first = self.first.saturating_add(1);
-        }
-        self.items.front_mut().filter(|_| self.first == slot.0)
-    }
+/// Drops what was made of the leaves before one, because leaves are asked for in the order of their slots.
+fn drop_before<C>(items: &mut Items<C>, slot: Slot) {
+    while items.pop_front_if(|(first, _)| first.0 < slot.0).is_some() {}
 }
 
 #[cfg(test)]
@@ -84,17 +83,20 @@ mod tests {
     #[test]
     fn each_leaf_has_what_was_made_of_it() {
         let made = Made::default();
-        for slot in [3, 0, 5, 4] {
+        let far = GROUPS * LEAVES_OF_A_GROUP;
+        for slot in [3, 0, 40, far + 4, 5, far] {
             made.add(Slot(slot), slot * 10);
         }
         assert_eq!(made.get(Slot(0), |item| *item), Some(0));
         assert_eq!(made.take(Slot(0)), Some(0));
         assert_eq!(made.take(Slot(0)), None);
         assert_eq!(made.take(Slot(1)), None);
-        assert_eq!(made.take(Slot(4)), Some(40));
-        made.add(Slot(2), 20);
-        assert_eq!(made.take(Slot(2)), None, "it is too late for this leaf");
         assert_eq!(made.take(Slot(5)), Some(50));
-        assert_eq!(made.take(Slot(9)), None);
+        assert_eq!(made.take(Slot(3)), None, "it is asked for too late");
+        assert_eq!(made.take(Slot(40)), Some(400));
+        assert_eq!(made.get(Slot(far + 4), |item| *item), Some((far + 4) * 10));
+        assert_eq!(made.take(Slot(far)), None);
+        assert_eq!(made.take(Slot(far + 4)), Some((far + 4) * 10));
+        assert_eq!(made.take(Slot(far + 5)), None);
     }
 }
