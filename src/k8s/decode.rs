@@ -292,7 +292,7 @@ impl Decoder {
             Stored::Protobuf(body) => {
                 let unknown = Unknown::parse(body).map_err(DecodeError::Envelope)?;
                 self.work.top = 0;
-                let mut walker = Walker::new(sink, &mut self.work, options, value.len());
+                let mut walker = Walker::new(sink, &mut self.work, options);
                 walker.object(&unknown, 0)?;
                 outcome.notes = walker.into_notes();
                 outcome.type_meta = Some((unknown.api_version, unknown.kind));
@@ -406,12 +406,12 @@ struct Walker<'s, S: Sink> {
     malformed: usize,
     /// Name of the field that is being written.
     field: Name,
-    /// How many bytes may still be copied to join messages that are split into several fields.
-    join_budget: usize,
+    /// How many messages around the current one were split into several fields, and joined in a copy.
+    joined: usize,
 }
 
 impl<'s, S: Sink> Walker<'s, S> {
-    fn new(sink: &'s mut S, work: &'s mut Work, options: Options, value_len: usize) -> Self {
+    fn new(sink: &'s mut S, work: &'s mut Work, options: Options) -> Self {
         Self {
             sink,
             work,
@@ -420,7 +420,7 @@ impl<'s, S: Sink> Walker<'s, S> {
             unknown_fields: 0,
             malformed: 0,
             field: NO_NAME,
-            join_budget: value_len.saturating_mul(4),
+            joined: 0,
         }
     }
 

@@ -162,13 +162,14 @@ impl WallClock {
             let mut claims = Claims::default();
             claims.add(*first, accepted);
             let mut count = 1_usize;
-            while let Some((point, accepted)) = points.next_if(|(next, _)| next.main == first.main)
+            while let Some((point, accepted)) =
+                points.next_if(|(next, _)| next.main() == first.main())
             {
                 claims.add(*point, accepted);
                 count = count.saturating_add(1);
             }
             if count > 1 {
-                self.claims.push((first.main, claims));
+                self.claims.push((first.main(), claims));
             }
         }
     }
@@ -201,8 +202,8 @@ impl WallClock {
     #[must_use]
     pub fn bounds(&self, main: i64) -> Bounds {
         let points = &self.points.packed;
-        let from = points.partition_point(|point| point.main < main);
-        let to = points.partition_point(|point| point.main <= main);
+        let from = points.partition_point(|point| point.main() < main);
+        let to = points.partition_point(|point| point.main() <= main);
         let Claims {
             exact,
             contradicted,
@@ -233,7 +234,7 @@ impl WallClock {
     #[must_use]
     pub fn estimate(&self, main: i64) -> Option<i64> {
         let points = &self.points.packed;
-        let next = points.partition_point(|point| point.main <= main);
+        let next = points.partition_point(|point| point.main() <= main);
         let last = next.checked_sub(1);
         let last = last.and_then(|last| self.chain.last_to(last));
         let (last, next) = (self.point(last), self.point(self.chain.first_from(next)));
@@ -370,7 +371,7 @@ fn bounds(points: &[Packed], accepted: &IndexSet) -> (IndexSet, IndexSet) {
     let mut oldest = u32::MAX;
     let extremes = numbered().rev().map(|(index, point)| {
         if accepted.contains(index) && point.is_exact() {
-            oldest = oldest.min(point.time);
+            oldest = oldest.min(point.time());
         }
         oldest
     });
@@ -384,12 +385,12 @@ fn bounds(points: &[Packed], accepted: &IndexSet) -> (IndexSet, IndexSet) {
         let oldest = *extreme;
         let is_accepted = accepted.contains(index);
         if is_accepted {
-            newest = newest.max(point.time);
+            newest = newest.max(point.time());
         }
         *extreme = newest;
-        let counts = is_accepted && point.time <= oldest;
-        (counts && best.is_none_or(|best| best <= point.time)).then(|| {
-            best = Some(point.time);
+        let counts = is_accepted && point.time() <= oldest;
+        (counts && best.is_none_or(|best| best <= point.time())).then(|| {
+            best = Some(point.time());
             index
         })
     });
@@ -398,9 +399,9 @@ fn bounds(points: &[Packed], accepted: &IndexSet) -> (IndexSet, IndexSet) {
     let mut best = None;
     let upper = numbered().zip(&extremes).rev();
     let upper = upper.filter_map(|((index, point), newest)| {
-        let counts = accepted.contains(index) && point.is_exact() && point.time >= *newest;
-        (counts && best.is_none_or(|best| point.time <= best)).then(|| {
-            best = Some(point.time);
+        let counts = accepted.contains(index) && point.is_exact() && point.time() >= *newest;
+        (counts && best.is_none_or(|best| point.time() <= best)).then(|| {
+            best = Some(point.time());
             index
         })
     });
@@ -442,7 +443,7 @@ mod tests {
             let weight_if_ascending = |on: &dyn Fn(usize) -> bool| {
                 let picked = points.iter().enumerate().filter(|(index, _)| on(*index));
                 let picked: Vec<&Packed> = picked.map(|(_, point)| point).collect();
-                let ascends = picked.is_sorted_by_key(|point| point.time);
+                let ascends = picked.is_sorted_by_key(|point| point.time());
                 ascends.then(|| picked.iter().map(|p| weight(p.evidence())).sum::<u32>())
             };
             let heaviest =

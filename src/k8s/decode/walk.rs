@@ -21,6 +21,11 @@ use join::join;
 pub(in crate::k8s) use pair::{Lists, differing};
 use shapes::{accepts, is_message};
 
+/// How many messages may be joined inside each other, so that at most so many times the bytes of a value are copied. Whether a
+/// message is joined depends on the messages around it alone, and not on the length of the value: [`differing`] leaves out
+/// what has the same bytes in two values.
+const MAX_JOINED: usize = 4;
+
 /// The result of a scan, apart from the positions of the fields.
 #[derive(Default)]
 struct Found {
@@ -192,14 +197,14 @@ impl<S: Sink> Walker<'_, S> {
         }
         self.work.close(base);
         if result.is_ok() && found.parts {
-            result = match self.join_budget.checked_sub(buf.len()) {
-                Some(left) => {
-                    self.join_budget = left;
-                    let joined = join(ty, buf)?;
-                    self.try_message(ty, &joined, meta, depth.saturating_add(1))
-                }
-                None => Err(WireError::Depth),
-            };
+            let outer = self.joined;
+            if outer >= MAX_JOINED {
+                return Err(WireError::Depth);
+            }
+            let joined = join(ty, buf)?;
+            self.joined = outer.saturating_add(1);
+            result = self.try_message(ty, &joined, meta, depth.saturating_add(1));
+            self.joined = outer;
         }
         result
     }

@@ -35,12 +35,12 @@ pub(super) fn heaviest_chain(points: &[Packed]) -> IndexSet {
     let mut rank = 1_usize;
     for (point, index) in points.iter().zip(0_u32..) {
         // Most points have the time of the point before them or the next one.
-        let near = |rank: usize| times.get(rank.saturating_sub(1)) == Some(&point.time);
+        let near = |rank: usize| times.get(rank.saturating_sub(1)) == Some(&point.time());
         if !near(rank) {
             rank = rank.saturating_add(1);
         }
         if !near(rank) {
-            rank = times.partition_point(|time| *time <= point.time);
+            rank = times.partition_point(|time| *time <= point.time());
         }
         let (mut heaviest, mut at) = (Chain::EMPTY, rank);
         while at > 0 {
@@ -55,7 +55,7 @@ pub(super) fn heaviest_chain(points: &[Packed]) -> IndexSet {
             *known = known.max(chain, points);
             at = at.saturating_add(at & at.wrapping_neg());
         }
-        best = best.max(Some((weight, Reverse(point.time), index)));
+        best = best.max(Some((weight, Reverse(point.time()), index)));
     }
     drop(tree);
     let end = best.map(|(_, _, index)| index);
@@ -67,8 +67,8 @@ fn times_of(points: &[Packed]) -> Vec<u32> {
     let mut times: Vec<u32> = Vec::new();
     for point in points {
         // Most points have the time of the point before them.
-        if times.last() != Some(&point.time) {
-            times.push(point.time);
+        if times.last() != Some(&point.time()) {
+            times.push(point.time());
         }
     }
     times.sort_unstable();
@@ -93,7 +93,7 @@ impl Chain {
         let end = |chain: Self| {
             let index = usize::try_from(chain.end).ok();
             let point = index.and_then(|index| points.get(index));
-            (point.map(|point| point.time), chain.end)
+            (point.map(|point| point.time()), chain.end)
         };
         let is_lighter =
             self.weight < other.weight || self.weight == other.weight && end(self) < end(other);

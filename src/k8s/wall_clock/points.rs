@@ -30,7 +30,7 @@ pub struct Points {
     other_sources: Vec<(i64, u32)>,
 }
 
-/// The points of a store in the order of revisions, 16 bytes for each.
+/// The points of a store in the order of revisions, 14 bytes for each.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PointList {
     pub(super) packed: Vec<Packed>,
@@ -49,16 +49,43 @@ const PLACE_SHIFT: u32 = 4;
 /// A packed point; see [`PointList`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Packed {
-    pub(super) main: i64,
-    pub(super) time: u32,
+    /// The main revision, without its two highest bytes.
+    main: [u8; 6],
+    time: [u8; 4],
     /// Bits 0 to 2: the evidence. Bit 3: whether the source has another main revision. The other bits: the source's
     /// sub-revision if it has the same main revision, else an index into `other_sources`.
-    rest: u32,
+    rest: [u8; 4],
 }
 
+/// The main revisions that [`Packed`] has room for. etcd does not write a larger one in a thousand years.
+const MAINS: std::ops::Range<i64> = 0..1 << 48;
+
 impl Packed {
+    /// `main` is one of [`MAINS`].
+    fn new(main: i64, time: u32, rest: u32) -> Self {
+        let [a, b, c, d, e, f, ..] = main.to_le_bytes();
+        Self {
+            main: [a, b, c, d, e, f],
+            time: time.to_le_bytes(),
+            rest: rest.to_le_bytes(),
+        }
+    }
+
+    pub(super) fn main(self) -> i64 {
+        let [a, b, c, d, e, f] = self.main;
+        i64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+    }
+
+    pub(super) fn time(self) -> u32 {
+        u32::from_le_bytes(self.time)
+    }
+
+    fn rest(self) -> u32 {
+        u32::from_le_bytes(self.rest)
+    }
+
     pub(super) fn evidence(self) -> Evidence {
-        match self.rest & EVIDENCE {
+        match self.rest() & EVIDENCE {
             0 => Evidence::Floor,
             1 => Evidence::Created,
             2 => Evidence::ManagedFields,
@@ -72,12 +99,12 @@ impl Packed {
     }
 
     pub(super) fn seconds(self) -> i64 {
-        i64::from(self.time)
+        i64::from(self.time())
     }
 }
 
 impl Points {
-    /// Adds a point. A point whose time is outside [`CREDIBLE_SECONDS`] is ignored.
+    /// Adds a point. It is ignored if its time is outside [`CREDIBLE_SECONDS`], or its revision outside [`MAINS`].
     pub fn add(&mut self, point: Point) {
         let Point {
             main,
@@ -86,7 +113,9 @@ impl Points {
             source_sub,
         } = point;
         let time = u32::try_from(anchor.time).ok();
-        let Some(time) = time.filter(|_| CREDIBLE_SECONDS.contains(&anchor.time)) else {
+        let Some(time) =
+            time.filter(|_| CREDIBLE_SECONDS.contains(&anchor.time) && MAINS.contains(&main))
+        else {
             return;
         };
         let is_own = source == main;
@@ -111,14 +140,14 @@ impl Points {
         };
         let other_source = if is_own { 0 } else { OTHER_SOURCE };
         let rest = place << PLACE_SHIFT | other_source | evidence;
-        self.store(Packed { main, time, rest });
+        self.store(Packed::new(main, time, rest));
     }
 
     /// Adds a packed point.
     fn store(&mut self, point: Packed) {
-        let main = point.main.wrapping_sub(self.last.main);
-        let time = i64::from(point.time).wrapping_sub(self.last.time.into());
-        let numbers = [zigzag(main), zigzag(time), point.rest.into()];
+        let main = point.main().wrapping_sub(self.last.main());
+        let time = point.seconds().wrapping_sub(self.last.seconds());
+        let numbers = [zigzag(main), zigzag(time), point.rest().into()];
         for number in numbers {
             prost::encoding::encode_varint(number, &mut self.stored);
         }
@@ -134,12 +163,12 @@ impl Points {
         while let (Ok(main), Ok(time), Ok(rest)) =
             (reader.varint(), reader.varint(), reader.varint())
         {
-            let time = i64::from(last.time).wrapping_add(unzigzag(time));
-            last = Packed {
-                main: last.main.wrapping_add(unzigzag(main)),
-                time: u32::try_from(time).unwrap_or_default(),
-                rest: u32::try_from(rest).unwrap_or_default(),
-            };
+            let time = last.seconds().wrapping_add(unzigzag(time));
+            last = Packed::new(
+                last.main().wrapping_add(unzigzag(main)),
+                u32::try_from(time).unwrap_or_default(),
+                u32::try_from(rest).unwrap_or_default(),
+            );
             points.push(last);
         }
         points
@@ -181,7 +210,7 @@ impl PointList {
 
     /// The unpacked form of a point.
     pub(super) fn unpack(&self, packed: Packed) -> Point {
-        let Packed { main, rest, .. } = packed;
+        let (main, rest) = (packed.main(), packed.rest());
         let place = rest >> PLACE_SHIFT;
         let own = (main, place);
         let other = usize::try_from(place)
@@ -225,8 +254,8 @@ impl Point {
 /// The order of the points. The newest time of a revision comes first. So different times within one revision count as a
 /// clock that goes back, and none of them is a bound that excludes another one.
 fn order(point: &Packed) -> impl Ord + use<> {
-    let newest_first = std::cmp::Reverse(point.time);
-    (point.main, point.is_exact(), newest_first, point.rest)
+    let newest_first = std::cmp::Reverse(point.time());
+    (point.main(), point.is_exact(), newest_first, point.rest())
 }
 
 /// Sorts the points. Most are in the order of revisions already, so only the others are sorted and then merged with them.
@@ -234,16 +263,16 @@ fn sort(points: &mut Vec<Packed>) {
     let mut newest = i64::MIN;
     let mut late: Vec<Packed> = Vec::new();
     points.retain(|point| {
-        let is_late = point.main < newest;
+        let is_late = point.main() < newest;
         if is_late {
             late.push(*point);
         } else {
-            newest = point.main;
+            newest = point.main();
         }
         !is_late
     });
     late.sort_unstable_by_key(order);
-    for points in points.chunk_by_mut(|a, b| a.main == b.main) {
+    for points in points.chunk_by_mut(|a, b| a.main() == b.main()) {
         if points.len() > 1 {
             points.sort_unstable_by_key(order);
         }
@@ -283,10 +312,10 @@ mod tests {
         };
         for count in 0..200_u32 {
             let late = u64::from(count % 5) + 1;
-            let point = |main: u32| Packed {
-                main: i64::from(main / 2) - i64::from(random(late) * random(9)),
-                time: random(3),
-                rest: random(16),
+            let point = |main: u32| {
+                let earlier = i64::from(random(late) * random(9));
+                let main = (i64::from(main / 2) - earlier).max(0);
+                Packed::new(main, random(3), random(16))
             };
             let mut points: Vec<Packed> = (0..count).map(point).collect();
             let mut expected = points.clone();
@@ -326,18 +355,29 @@ mod tests {
 
     #[test]
     fn stored_points_are_read_as_they_were_added() {
-        let mains = [7, 8, 8, -1, i64::MAX, i64::MIN, 0, i64::MAX];
+        let last = MAINS.end - 1;
+        let mains = [7, 8, 8, 1, last, 0, last - 1, last];
         let times = [0, 5, u32::MAX, 1, 0, u32::MAX, 4, 4];
         let added = mains.into_iter().zip(times).zip(0_u32..);
         let added: Vec<Packed> = added
-            .map(|((main, time), place)| Packed {
-                main,
-                time,
-                rest: place << 29 | place,
-            })
+            .map(|((main, time), place)| Packed::new(main, time, place << 29 | place))
             .collect();
         let mut points = Points::default();
         added.iter().for_each(|point| points.store(*point));
         assert_eq!(points.packed(), added);
+        assert_eq!(added.iter().map(|point| point.main()).max(), Some(last));
+    }
+
+    #[test]
+    fn points_of_impossible_revisions_are_ignored() {
+        let anchor = Anchor {
+            time: 4_000_000_000,
+            evidence: Evidence::Created,
+        };
+        let mains = [-1, 0, MAINS.end - 1, MAINS.end, i64::MIN, i64::MAX];
+        let added = mains.map(|main| Point::new(main, anchor, (main, 0)));
+        let points = PointList::from(added.into_iter().collect::<Points>());
+        let mains = points.packed.iter().map(|point| point.main());
+        assert_eq!(mains.collect::<Vec<_>>(), [0, MAINS.end - 1]);
     }
 }

@@ -69,19 +69,16 @@ pub(in crate::k8s) fn differing(
     let (mut old_sink, mut new_sink) = (TreeSink::new(), TreeSink::new());
     let options = Options::from(Order::Declared);
     let mut pair = Pair {
-        old: Walker::new(&mut old_sink, &mut old_work, options, old.len()),
-        new: Walker::new(&mut new_sink, &mut new_work, options, new.len()),
+        old: Walker::new(&mut old_sink, &mut old_work, options),
+        new: Walker::new(&mut new_sink, &mut new_work, options),
         scope,
         lists,
     };
-    let budgets = (pair.old.join_budget, pair.new.join_budget);
     let is_written = pair.message(message, (old, new), At::ROOT, Some(meta));
-    // A message that is split into parts is joined only up to a limit, to which all of the object counts.
-    let is_usual = (pair.old.join_budget, pair.new.join_budget) == budgets;
     old_work.keep();
     new_work.keep();
     let trees = (old_sink.into_value(), new_sink.into_value());
-    is_written.filter(|()| is_usual).map(|()| trees)
+    is_written.map(|()| trees)
 }
 
 /// The walks over both versions, which take the same steps.
@@ -408,4 +405,112 @@ fn slice(message: &[u8], span: Span) -> &[u8] {
     message
         .get(span.start as usize..span.end as usize)
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use crate::k8s::object::tree_of;
+    use crate::wire::put_bytes;
+
+    use super::*;
+
+    /// A message of these fields.
+    fn message(fields: &[(u32, &[u8])]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (number, bytes) in fields {
+            put_bytes(&mut out, *number, bytes);
+        }
+        out
+    }
+
+    /// A pod with containers of these names and images, and with a node.
+    fn pod(containers: &[[&str; 2]], node: &str) -> Vec<u8> {
+        let container = |[name, image]: &[&str; 2]| {
+            let lists = message(&[(3, b"/bin/sh"), (3, b"-c")]);
+            [
+                message(&[(1, name.as_bytes()), (2, image.as_bytes())]),
+                lists,
+            ]
+            .concat()
+        };
+        let containers: Vec<Vec<u8>> = containers.iter().map(container).collect();
+        let mut spec: Vec<(u32, &[u8])> = containers.iter().map(|one| (2, &**one)).collect();
+        spec.push((10, node.as_bytes()));
+        let spec = message(&spec);
+        let meta = message(&[(1, b"v1"), (2, b"Pod")]);
+        let raw = message(&[(2, &spec)]);
+        [PROTOBUF_MAGIC, &message(&[(1, &meta), (2, &raw)])].concat()
+    }
+
+    fn texts(old: &[u8], new: &[u8], lists: Lists) -> [String; 2] {
+        let (old, new) = differing(old, new, Scope::ALL, lists).unwrap();
+        [old, new].map(|tree| tree.pointer("/spec").unwrap().to_string())
+    }
+
+    #[test]
+    fn items_of_a_list_have_what_differs_and_what_identifies_them() {
+        let old = pod(&[["a", "x:1"], ["b", "y:1"]], "n");
+        let new = pod(&[["a", "x:1"], ["b", "y:2"]], "n");
+        let pruned = |image| {
+            format!(r#"{{"containers":[{{"name":"a"}},{{"name":"b","image":"{image}"}}]}}"#)
+        };
+        let expected = [pruned("y:1"), pruned("y:2")];
+        assert_eq!(texts(&old, &new, Lists::Pruned), expected);
+        let [whole, _] = texts(&old, &new, Lists::Whole);
+        assert!(whole.contains(r#""command":["/bin/sh","-c"]"#), "{whole}");
+    }
+
+    #[test]
+    fn lists_of_different_lengths_are_whole() {
+        let old = pod(&[["a", "x:1"]], "n");
+        let new = pod(&[["a", "x:1"], ["b", "y:2"]], "n");
+        let found = texts(&old, &new, Lists::Pruned);
+        assert_eq!(found, texts(&old, &new, Lists::Whole));
+    }
+
+    /// A definition with one version, whose schema has so many messages inside each other, each in two parts.
+    fn definition(parts: usize, version: &str) -> Vec<u8> {
+        let mut at = schema::root("apiextensions.k8s.io/v1", "CustomResourceDefinition");
+        let mut number = |name: &str| {
+            let slot = at.unwrap().slots().iter().find(|slot| slot.name() == name);
+            at = schema::message(slot.unwrap().message_type);
+            u32::from(slot.unwrap().number)
+        };
+        let [spec, versions, schema, root] =
+            ["spec", "versions", "schema", "openAPIV3Schema"].map(&mut number);
+        let not = number("not");
+        let mut nested = message(&[(number("description"), b"a text of some length")]);
+        for _ in 0..parts {
+            nested = message(&[(not, &nested), (not, b"")]);
+        }
+        let of_version = message(&[
+            (1, version.as_bytes()),
+            (schema, &message(&[(root, &nested)])),
+        ]);
+        let raw = message(&[(spec, &message(&[(versions, &of_version)]))]);
+        let meta = message(&[
+            (1, b"apiextensions.k8s.io/v1"),
+            (2, b"CustomResourceDefinition"),
+        ]);
+        [PROTOBUF_MAGIC, &message(&[(1, &meta), (2, &raw)])].concat()
+    }
+
+    #[test]
+    fn parts_of_a_message_are_joined_whatever_the_length_of_the_value() {
+        let schema_of = |parts, version: &str| {
+            let (tree, _) = tree_of(&definition(parts, version)).unwrap();
+            let schema = tree.pointer("/spec/versions/0/schema");
+            schema.unwrap().to_string()
+        };
+        for parts in 0..8 {
+            let short = schema_of(parts, "v1");
+            assert_eq!(short, schema_of(parts, &"v".repeat(100_000)));
+            assert_eq!(
+                short.contains("a text of some length"),
+                parts <= 4,
+                "{short}"
+            );
+        }
+    }
 }
