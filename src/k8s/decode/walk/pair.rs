@@ -205,21 +205,29 @@ impl Pair<'_> {
                 self.old.span_of(scanned.bases.0, place),
                 self.new.span_of(scanned.bases.1, place),
             );
-            let depth = at.depth();
-            match (in_old & bit != 0, in_new & bit != 0) {
-                (true, true) => self.both(slot, (old, old_span), (new, new_span), at),
-                (true, false) => {
-                    self.old.present(slot, old, old_span, depth);
-                    self.new.absent(slot, depth);
-                }
-                (false, true) => {
-                    self.old.absent(slot, depth);
-                    self.new.present(slot, new, new_span, depth);
-                }
-                (false, false) => {
-                    self.old.absent(slot, depth);
-                    self.new.absent(slot, depth);
-                }
+            let (is_in_old, is_in_new) = (in_old & bit != 0, in_new & bit != 0);
+            if is_in_old && is_in_new {
+                self.both(slot, (old, old_span), (new, new_span), at);
+            } else {
+                let old = is_in_old.then_some((old, old_span));
+                let new = is_in_new.then_some((new, new_span));
+                self.whole(slot, old, new, at);
+            }
+        }
+    }
+
+    /// Writes all of a field of each version, or what is written for a field that it does not have.
+    fn whole(
+        &mut self,
+        slot: &Slot,
+        old: Option<(&[u8], Span)>,
+        new: Option<(&[u8], Span)>,
+        at: At,
+    ) {
+        for (walker, field) in [(&mut self.old, old), (&mut self.new, new)] {
+            match field {
+                Some((bytes, span)) => walker.present(slot, bytes, span, at.depth()),
+                None => walker.absent(slot, at.depth()),
             }
         }
     }
@@ -237,8 +245,7 @@ impl Pair<'_> {
                     || self.map(slot, old, new, at.depth())
                     || self.list(slot, old, new, at)));
         if !is_written {
-            self.old.present(slot, old.0, old.1, at.depth());
-            self.new.present(slot, new.0, new.1, at.depth());
+            self.whole(slot, Some(old), Some(new), at);
         }
     }
 
@@ -273,8 +280,9 @@ impl Pair<'_> {
         inner: At,
     ) {
         if self.message(ty, bytes, inner, None).is_none() {
-            self.old.message(ty, bytes.0, outer.depth());
-            self.new.message(ty, bytes.1, outer.depth());
+            for (walker, bytes) in [(&mut self.old, bytes.0), (&mut self.new, bytes.1)] {
+                walker.message(ty, bytes, outer.depth());
+            }
         }
     }
 
@@ -356,10 +364,11 @@ impl Pair<'_> {
             {
                 continue;
             }
-            a.into_iter()
-                .for_each(|entry| self.old.entry(slot, entry, depth));
-            b.into_iter()
-                .for_each(|entry| self.new.entry(slot, entry, depth));
+            for (walker, entry) in [(&mut self.old, a), (&mut self.new, b)] {
+                if let Some(entry) = entry {
+                    walker.entry(slot, entry, depth);
+                }
+            }
         }
         self.old.sink.end_map();
         self.new.sink.end_map();
