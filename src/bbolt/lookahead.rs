@@ -242,7 +242,7 @@ impl<'a> LookaheadTask<'a> {
         };
         let parts = LEAVES_OF_A_CORE;
         let checked = match self.next.len() < PARALLEL_LEAVES {
-            true => self.next.chunks(parts).enumerate().map(check).collect(),
+            true => vec![check((0, &self.next))],
             false => self.next.par_chunks(parts).enumerate().map(check).collect(),
         };
         if let Some(source) = source.filter(|_| is_sample) {

@@ -38,10 +38,16 @@ impl<C> Made<C> {
         let Some(mut items) = self.items(slot) else {
             return;
         };
-        // Most are added in order.
-        let before = items.iter().rposition(|(other, _)| other.0 < slot.0);
-        let place = before.map_or(0, |before| before.saturating_add(1));
-        items.insert(place, (slot, item));
+        items.push_back((slot, item));
+        // Most are added in order. An insertion would be more code, for each type once.
+        let slot_at = |items: &Items<C>, at: usize| items.get(at).map(|(slot, _)| slot.0);
+        let mut at = items.len().saturating_sub(1);
+        while let Some(before) = at.checked_sub(1)
+            && slot_at(&items, before) > Some(slot.0)
+        {
+            items.swap(before, at);
+            at = before;
+        }
     }
 
     /// Makes something of a leaf, and adds it. Returns false if nothing was made.
@@ -72,6 +78,7 @@ impl<C> Made<C> {
 }
 
 /// Drops what was made of the leaves before one, because leaves are asked for in the order of their slots.
+#[inline(never)]
 fn drop_before<C>(items: &mut Items<C>, slot: Slot) {
     while items.pop_front_if(|(first, _)| first.0 < slot.0).is_some() {}
 }
