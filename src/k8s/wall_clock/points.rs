@@ -104,7 +104,7 @@ impl Packed {
 }
 
 impl Points {
-    /// Adds a point. It is ignored if its time is outside [`CREDIBLE_SECONDS`], or its revision outside [`MAINS`].
+    /// Adds a point. It is ignored if its time is outside [`CREDIBLE_SECONDS`], or its revision is negative or at least 2^48.
     pub fn add(&mut self, point: Point) {
         let Point {
             main,
