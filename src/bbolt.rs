@@ -41,7 +41,7 @@ pub use error::Error;
 pub use freelist::Freelist;
 pub use leaf::{Direction, Leaf};
 pub use leaf_reader::ReadLeaf;
-pub use lookahead::{Ahead, LookaheadTask, Prepare, Purpose, Slot};
+pub use lookahead::{Ahead, LEAVES_OF_A_CORE, LookaheadTask, MOST_LEAVES, Prepare, Purpose, Slot};
 pub use meta::{Meta, MetaError};
 pub use page::{Element, Kind, Page, Pgid};
 pub use page_owners::WalkedPages;

@@ -24,13 +24,13 @@ use super::page::{Kind, Page, Pgid};
 use super::pages::{MAX_TREE_DEPTH, Pages};
 
 /// How many leaves are checked at once at most: about 10 MB of a store with values of 5 KB.
-const MOST_LEAVES: usize = 1024;
+pub const MOST_LEAVES: usize = 1024;
 
 /// From this many leaves on, several cores are worth their start.
 const PARALLEL_LEAVES: usize = 32;
 
 /// So many leaves are checked by one core, one after the other.
-const LEAVES_OF_A_CORE: usize = 32;
+pub const LEAVES_OF_A_CORE: usize = 32;
 
 /// So many leaves show how fast the file is read.
 const SAMPLED_LEAVES: usize = 256;
@@ -222,7 +222,7 @@ impl<'a> LookaheadTask<'a> {
     /// Checks the leaves on all cores. Returns them in their order, some of them together.
     pub fn run(self, purpose: Purpose, prepare: &Prepare<'_, 'a>) -> Vec<Vec<Ahead<'a>>> {
         let source = self.source.filter(|_| purpose == Purpose::Passing);
-        let is_sample = self.next.len() >= SAMPLED_LEAVES;
+        let is_sample = source.is_some() && self.next.len() >= SAMPLED_LEAVES;
         let way = source.map_or(Way::Map, |source| source.next_way(is_sample));
         // The sums over all cores: bytes of leaves, and nanoseconds.
         let (bytes, nanoseconds) = (AtomicU64::new(0), AtomicU64::new(0));

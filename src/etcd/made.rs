@@ -4,14 +4,11 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::bbolt::Slot;
-
-/// So many leaves after each other are checked by one core.
-const LEAVES_OF_A_GROUP: usize = 32;
+use crate::bbolt::{LEAVES_OF_A_CORE, MOST_LEAVES, Slot};
 
 /// How many groups have a lock of their own: all that are checked at once, and all that are ready. Otherwise the cores would
 /// wait for each other.
-const GROUPS: usize = 64;
+const GROUPS: usize = 2 * MOST_LEAVES / LEAVES_OF_A_CORE;
 
 /// What was made of each leaf. One core adds while another one takes.
 #[derive(Debug)]
@@ -29,7 +26,7 @@ impl<C> Default for Made<C> {
 impl<C> Made<C> {
     /// The list that a leaf belongs to.
     fn items(&self, slot: Slot) -> Option<MutexGuard<'_, Items<C>>> {
-        let items = self.0.get(slot.0 / LEAVES_OF_A_GROUP % GROUPS)?;
+        let items = self.0.get(slot.0 / LEAVES_OF_A_CORE % GROUPS)?;
         Some(items.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -90,7 +87,7 @@ mod tests {
     #[test]
     fn each_leaf_has_what_was_made_of_it() {
         let made = Made::default();
-        let far = GROUPS * LEAVES_OF_A_GROUP;
+        let far = GROUPS * LEAVES_OF_A_CORE;
         for slot in [3, 0, 40, far + 4, 5, far] {
             made.add(Slot(slot), slot * 10);
         }

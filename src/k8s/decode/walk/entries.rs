@@ -8,36 +8,54 @@ use crate::wire::{Content, Reader};
 
 use super::super::Span;
 
-/// Iterates over the entries of one map in wire order. A malformed entry is an `Err` with its bytes.
+/// The bytes of each field of a list or a map of messages, in wire order.
 #[derive(Clone)]
-pub(super) struct Entries<'m> {
+pub(super) struct Items<'m> {
     slot: &'m Slot,
     reader: Reader<'m>,
     end: usize,
 }
 
-/// The entries of the map field `slot` within a span.
-pub(super) fn entries<'m>(slot: &'m Slot, buf: &'m [u8], span: Span) -> Entries<'m> {
-    Entries {
+/// The fields of `slot` within a span.
+pub(super) fn items<'m>(slot: &'m Slot, buf: &'m [u8], span: Span) -> Items<'m> {
+    Items {
         slot,
         reader: Reader::new_at(buf, span.start as usize),
         end: span.end as usize,
     }
 }
 
-impl<'m> Iterator for Entries<'m> {
-    type Item = Result<Entry<'m>, &'m [u8]>;
+impl<'m> Iterator for Items<'m> {
+    type Item = &'m [u8];
 
-    fn next(&mut self) -> Option<Self::Item> {
+    fn next(&mut self) -> Option<&'m [u8]> {
         while self.reader.position() < self.end {
             let field = self.reader.field().ok()??;
             if let (true, Content::Bytes(bytes)) =
                 (field.number == u32::from(self.slot.number), field.content)
             {
-                return Some(entry(self.slot, bytes).ok_or(bytes));
+                return Some(bytes);
             }
         }
         None
+    }
+}
+
+/// Iterates over the entries of one map in wire order. A malformed entry is an `Err` with its bytes.
+#[derive(Clone)]
+pub(super) struct Entries<'m>(Items<'m>);
+
+/// The entries of the map field `slot` within a span.
+pub(super) fn entries<'m>(slot: &'m Slot, buf: &'m [u8], span: Span) -> Entries<'m> {
+    Entries(items(slot, buf, span))
+}
+
+impl<'m> Iterator for Entries<'m> {
+    type Item = Result<Entry<'m>, &'m [u8]>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let bytes = self.0.next()?;
+        Some(entry(self.0.slot, bytes).ok_or(bytes))
     }
 }
 

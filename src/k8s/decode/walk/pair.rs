@@ -23,11 +23,10 @@ use crate::k8s::envelope::{PROTOBUF_MAGIC, Unknown};
 use crate::k8s::schema::{self, Card, Kind, Message, Slot};
 use crate::k8s::sink::{Order, Sink};
 use crate::k8s::tree::TreeSink;
-use crate::wire::{Content, Reader};
 
 use super::super::{ABSENT, Span};
 use super::Found;
-use super::entries::{Entries, Entry, entries};
+use super::entries::{Entries, Entry, entries, items};
 
 /// The depth to which messages are compared field by field. A message below is decoded as a whole. It is far below the
 /// depth and the length of names at which a comparison replaces a value as a whole.
@@ -387,26 +386,6 @@ impl<S: Sink> Walker<'_, S> {
     fn span_of(&mut self, base: usize, place: u32) -> Span {
         self.work.span(base, place).map_or(ABSENT, |span| *span)
     }
-}
-
-/// The items of a list of messages.
-fn items<'m>(
-    slot: &'m Slot,
-    message: &'m [u8],
-    span: Span,
-) -> impl Iterator<Item = &'m [u8]> + Clone {
-    let mut reader = Reader::new_at(message, span.start as usize);
-    std::iter::from_fn(move || {
-        while reader.position() < span.end as usize {
-            let field = reader.field().ok()??;
-            if let (true, Content::Bytes(bytes)) =
-                (field.number == u32::from(slot.number), field.content)
-            {
-                return Some(bytes);
-            }
-        }
-        None
-    })
 }
 
 /// The bytes of a field.
