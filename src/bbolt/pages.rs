@@ -91,13 +91,13 @@ impl<'a> Pages<'a> {
         Some(header.with_run(Span::new(run, self.offset_of(pgid), self.order)))
     }
 
-    /// As [`Self::unchecked`], from a copy, with the same run in the image.
+    /// As [`Self::unchecked`], from a copy.
     pub fn copied<'b>(
         &self,
         pgid: Pgid,
         copy: Copying<'_>,
         buffer: &'b mut Vec<u8>,
-    ) -> Option<(Page<'b>, &'a [u8])> {
+    ) -> Option<Page<'b>> {
         let tail = self.tail(pgid)?;
         let offset = self.offset_of(pgid);
         let mut header = [0; HEADER_BYTES];
@@ -106,8 +106,7 @@ impl<'a> Pages<'a> {
         let run = self.run_in(tail, &header);
         let copied = room(buffer, run.len());
         copy(run, copied)?;
-        let page = Page::parse(pgid, Span::new(copied, offset, self.order), false)?;
-        Some((page, run))
+        Page::parse(pgid, Span::new(copied, offset, self.order), false)
     }
 
     /// The run of a page at the start of `tail`, as long as its header states and the file allows.

@@ -41,8 +41,8 @@ type Run = (u64, u64);
 /// A run, and its head if that is part of the scan.
 type Found = (Run, Option<Head>);
 
-/// The run that is known to begin at a page; `Some(None)` for a page in the middle of one.
-type KnownRuns<'k> = &'k (dyn Fn(u64) -> Option<Option<Found>> + Sync);
+/// The last page of the known run that begins at a page; `Some(None)` for a page in the middle of one.
+type KnownRuns<'k> = &'k (dyn Fn(u64) -> Option<Option<u64>> + Sync);
 
 /// Whether every element of a leaf is a bucket. Such a page is, or was, the root.
 pub fn is_root(leaf: &Leaf<'_>) -> bool {
@@ -55,6 +55,8 @@ pub fn is_root(leaf: &Leaf<'_>) -> bool {
 pub struct PageScan<'a> {
     pages: Pages<'a>,
     heads: Vec<Head>,
+    /// See [`Self::runs_without_header`].
+    headless: Vec<(Pgid, Pgid)>,
     /// The overwritten parts of each run, ascending, by its first page. Most runs have none.
     overwritten: BTreeMap<u64, Vec<Run>>,
 }
@@ -73,32 +75,20 @@ impl<'a> PageScan<'a> {
         walked: &WalkedPages,
     ) -> Self {
         let run_at = |pgid: u64| {
-            let is_head = walked.is_head(pgid);
-            let run = is_head.then(|| ((pgid, walked.last_of(pgid)), None));
+            let run = walked.is_head(pgid).then(|| walked.last_of(pgid));
             walked.contains(pgid).then_some(run)
         };
-        Self::read_with(pages, source, Some(&run_at))
+        Self::read_around(pages, source, &run_at)
     }
 
-    /// The same with the pages of an intact tree, whose headers are not read again. `leaf_at` returns the last page of a leaf
-    /// of the tree that begins at a page, and `Some(None)` for a page in the middle of one.
+    /// The same without the leaves of an intact tree, whose headers are not read again. `leaf_at` returns the last page of a
+    /// leaf of the tree that begins at a page, and `Some(None)` for a page in the middle of one.
     pub fn read_around(
         pages: Pages<'a>,
         source: Option<&'a Source>,
         leaf_at: &(dyn Fn(u64) -> Option<Option<u64>> + Sync),
     ) -> Self {
-        let run_at = |pgid: u64| {
-            let last = leaf_at(pgid)?;
-            Some(last.map(|last| {
-                let head = Head {
-                    pgid,
-                    kind: Kind::Leaf,
-                    overflow: u32::try_from(last.saturating_sub(pgid)).unwrap_or(u32::MAX),
-                };
-                ((pgid, last), Some(head))
-            }))
-        };
-        Self::read_with(pages, source, Some(&run_at))
+        Self::read_with(pages, source, Some(leaf_at))
     }
 
     fn read_with(
@@ -109,6 +99,7 @@ impl<'a> PageScan<'a> {
         let mut scan = Self {
             pages,
             heads: Vec::new(),
+            headless: Vec::new(),
             overwritten: BTreeMap::new(),
         };
         let end = pages.count();
@@ -117,6 +108,8 @@ impl<'a> PageScan<'a> {
         // The runs that contain the current page, the outermost first.
         let mut open: Vec<Run> = Vec::new();
         let mut next = 2_u64;
+        // The first page that is in no run so far.
+        let mut free_from = next;
         let bytes = |count: u64| count.saturating_mul(page_size as u64);
         if let Some(source) = source {
             source.work().begin(bytes(end));
@@ -124,6 +117,8 @@ impl<'a> PageScan<'a> {
         while next < end {
             let behind = next.saturating_add(a_release).min(end);
             for (run, head) in scan.runs_in(next, behind, known) {
+                scan.add_headless(free_from, run.0);
+                free_from = free_from.max(run.1.saturating_add(1));
                 scan.overwrite_by(run, &mut open);
                 scan.heads.extend(head);
             }
@@ -138,13 +133,21 @@ impl<'a> PageScan<'a> {
                 next = data.map_or(end, |data| data / page_size as u64);
             }
         }
+        scan.add_headless(free_from, end);
         scan
+    }
+
+    /// Adds the pages from one up to before another, if there are any, as a run without a header.
+    fn add_headless(&mut self, from: u64, until: u64) {
+        if let Some(last) = until.checked_sub(1).filter(|last| *last >= from) {
+            self.headless.push((Pgid(from), Pgid(last)));
+        }
     }
 
     /// The runs that begin at these positions, ascending.
     fn runs_in(&self, from: u64, until: u64, known: Option<KnownRuns<'_>>) -> Vec<Found> {
         let found_at = |pgid: u64| match known.and_then(|known| known(pgid)) {
-            Some(run) => run,
+            Some(last) => last.map(|last| ((pgid, last), None)),
             None => self.head_at(pgid).map(|(head, run)| (run, Some(head))),
         };
         let tasks = until.saturating_sub(from).div_ceil(TASK_PAGES);
@@ -210,23 +213,8 @@ impl<'a> PageScan<'a> {
     ///
     /// Neighbouring pages without a header belong to one run, because a second run would begin with a header. This does not
     /// hold in a file that was copied while it was written.
-    pub fn runs_without_header(&self) -> Vec<(Pgid, Pgid)> {
-        let mut found = Vec::new();
-        let mut free_from = 2_u64;
-        let end = Head {
-            pgid: self.pages.count(),
-            kind: Kind::Meta,
-            overflow: 0,
-        };
-        for head in self.heads.iter().chain([&end]) {
-            if let Some(last) = head.pgid.checked_sub(1).filter(|last| *last >= free_from) {
-                found.push((Pgid(free_from), Pgid(last)));
-            }
-            let overflow = u64::from(head.overflow);
-            let behind = head.pgid.saturating_add(overflow).saturating_add(1);
-            free_from = free_from.max(behind);
-        }
-        found
+    pub fn runs_without_header(&self) -> &[(Pgid, Pgid)] {
+        &self.headless
     }
 
     /// The pages scanned.

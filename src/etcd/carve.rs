@@ -115,7 +115,7 @@ impl<'a> Carved<'a> {
         }
         // Grades B and C: the rest of longer pages whose first page was overwritten.
         let headless = scan.runs_without_header();
-        for run in &headless {
+        for run in headless {
             for record in Fragments::new(&db.pages(), db.source(), *run) {
                 found.take(record, &index, diagnostics);
             }

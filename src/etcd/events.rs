@@ -1,13 +1,11 @@
 //! The events of many keys in the order of revisions, each with the put before it.
 
-use crate::source::Source;
-
 use super::history::{Event, EventType};
 use super::key_ids::{KeyId, KeyIds, KeyNumbers, to_u32, to_usize};
 use super::key_texts::KeyTexts;
 use super::passed_record::PassedRecord;
 use super::record::Record;
-use super::record_list::{CopiedRecord, Place, PlacedRecord, RecordList, RecordReader};
+use super::record_list::{Place, PlacedRecord, RecordList, RecordReader};
 use super::revision::Revision;
 use super::store::Store;
 use super::succession::{Predecessor, compare};
@@ -74,23 +72,14 @@ impl<'a> KeyedEvents<'a> {
         events
     }
 
+    /// The events of all keys, in the order of revisions.
+    pub fn events(&self) -> &Events<'a> {
+        &self.events
+    }
+
     /// An event with its record. None if another program has changed the file since.
     pub fn read(&self, event: &PlacedEvent<'a>) -> Option<Event<'a>> {
         self.events.get(event.index)
-    }
-
-    /// The same, and its record in a buffer, as [`PlacedRecord::copy`].
-    pub fn copy<'b>(
-        &self,
-        event: &PlacedEvent<'a>,
-        source: &Source,
-        buffer: &'b mut Vec<u8>,
-    ) -> Option<(Record<'b>, Event<'a>)>
-    where
-        'a: 'b,
-    {
-        let CopiedRecord { record, in_map } = event.placed.copied(source, buffer)?;
-        Some((record, self.events.event(event.index, in_map)))
     }
 }
 
@@ -98,7 +87,7 @@ impl<'a> KeyedEvents<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct PlacedEvent<'a> {
     /// Its index among the events.
-    index: usize,
+    pub index: usize,
     /// Its record, by its place.
     pub placed: PlacedRecord<'a>,
 }
@@ -163,13 +152,9 @@ impl<'s, 'a> EventFold<'s, 'a> {
     }
 
     fn new(store: &'s Store<'a>) -> Self {
-        let reader = RecordReader::new(store);
         Self {
             store,
-            events: Events {
-                records: RecordList::new(reader),
-                before: Vec::new(),
-            },
+            events: Events::none(store),
             numbers: KeyNumbers::default(),
             last: Vec::new(),
             has_one_life: Vec::new(),
@@ -247,6 +232,34 @@ impl<'s, 'a> EventFold<'s, 'a> {
 }
 
 impl<'a> Events<'a> {
+    /// No events.
+    pub fn none(store: &Store<'a>) -> Self {
+        Self {
+            records: RecordList::new(RecordReader::new(store)),
+            before: Vec::new(),
+        }
+    }
+
+    /// Adds a record as an event that has no event before it. Returns its index.
+    pub fn add(&mut self, record: &Record<'a>) -> usize {
+        let place = self.records.reader.place_of(&PassedRecord::from(record));
+        self.records.push(record, place, false);
+        self.before.push(NONE);
+        self.before.len().saturating_sub(1)
+    }
+
+    /// Adds the event at an index of other events, and its previous one. Returns its index here.
+    pub fn add_from(&mut self, other: &Self, index: usize) -> usize {
+        let before = other.before(index).map(|before| {
+            self.records.push_from(&other.records, before);
+            self.before.push(NONE);
+            to_u32(self.before.len().saturating_sub(1))
+        });
+        self.records.push_from(&other.records, index);
+        self.before.push(before.unwrap_or(NONE));
+        self.before.len().saturating_sub(1)
+    }
+
     /// Collects the events of the keys for which `wanted` is true.
     pub fn read(store: &Store<'a>, wanted: impl Fn(&[u8]) -> bool + Sync) -> Self {
         let mut fold = EventFold::new(store);
@@ -320,6 +333,11 @@ impl<'a> Events<'a> {
             event_type: EventType::from_record(&record),
             previous: previous.and_then(|index| self.records.placed(index)),
         }
+    }
+
+    /// The record of the event at an index, by its place. No page is read for it.
+    pub fn placed(&self, index: usize) -> Option<PlacedRecord<'a>> {
+        self.records.placed(index)
     }
 
     /// The revision of the event at an index. No page is read for it.

@@ -5,7 +5,6 @@
 //! the write-ahead log) is kept as it is.
 
 use crate::bbolt::{Page, Pages, Pgid};
-use crate::bytes::same_part;
 use crate::source::Source;
 
 use super::generation::Generation;
@@ -158,15 +157,10 @@ impl<'a> RecordReader<'a> {
         place: Place,
         source: &Source,
         buffer: &'b mut Vec<u8>,
-    ) -> Option<CopiedRecord<'b, 'a>> {
+    ) -> Option<Record<'b>> {
         let copy = |part: &[u8], copy: &mut [u8]| source.copy_to(part, copy);
-        let (page, mapped) = self.0.copied(Pgid(place.page.into()), &copy, buffer)?;
-        let record = record_in(&page, place)?;
-        let part = |part| same_part(part, page.run().bytes(), mapped);
-        Some(CopiedRecord {
-            record,
-            in_map: record.with_bytes(part(record.key)?, part(record.value)?),
-        })
+        let page = self.0.copied(Pgid(place.page.into()), &copy, buffer)?;
+        record_in(&page, place)
     }
 }
 
@@ -180,7 +174,7 @@ fn record_in<'p>(page: &Page<'p>, place: Place) -> Option<Record<'p>> {
 /// A list of records.
 #[derive(Debug)]
 pub(super) struct RecordList<'a> {
-    reader: RecordReader<'a>,
+    pub(super) reader: RecordReader<'a>,
     places: Vec<Place>,
     others: Vec<Record<'a>>,
 }
@@ -198,6 +192,15 @@ impl<'a> RecordList<'a> {
     pub(super) fn push(&mut self, record: &Record<'a>, place: Option<Place>, continues: bool) {
         let place = place.unwrap_or_else(|| self.add_other(record));
         self.places.push(place.with(CONTINUES, continues));
+    }
+
+    /// Adds the record at an index of another list.
+    pub(super) fn push_from(&mut self, other: &Self, from: usize) {
+        let place = other.places.get(from).copied().unwrap_or(Place::NONE);
+        match other.other(place).filter(|_| place.has(OTHER)) {
+            None => self.places.push(place),
+            Some(record) => self.push(record, None, place.has(CONTINUES)),
+        }
     }
 
     /// Adds the place of a record that is not known yet.
@@ -384,39 +387,14 @@ impl<'a> PlacedRecord<'a> {
     where
         'a: 'b,
     {
-        self.copied(source, buffer).map(|copied| copied.record)
-    }
-
-    /// As [`Self::copy`], with the same record in the map.
-    pub(super) fn copied<'b>(
-        &self,
-        source: &Source,
-        buffer: &'b mut Vec<u8>,
-    ) -> Option<CopiedRecord<'b, 'a>>
-    where
-        'a: 'b,
-    {
-        let in_map = |record: Record<'a>| CopiedRecord {
-            record,
-            in_map: record,
-        };
         match self.record {
             Stored::At(reader, place) => {
                 let copied = reader.copy(place, source, buffer);
-                copied.or_else(|| reader.read(place).map(in_map))
+                copied.or_else(|| reader.read(place))
             }
-            Stored::Here(record) => Some(in_map(record)),
+            Stored::Here(record) => Some(record),
         }
     }
-}
-
-/// A record that was copied from the file.
-#[derive(Debug)]
-pub(super) struct CopiedRecord<'b, 'a> {
-    /// The record in the copy.
-    pub(super) record: Record<'b>,
-    /// The same record in the map. Its key and its value are not read for this.
-    pub(super) in_map: Record<'a>,
 }
 
 impl<'a> From<Record<'a>> for PlacedRecord<'a> {

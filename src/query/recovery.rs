@@ -13,6 +13,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use crate::bbolt::Direction;
+use crate::etcd::{Event, Events, PlacedRecord};
 use crate::k8s::Order;
 use crate::k8s::catalog::Catalog;
 use crate::k8s::manifest::{self, Options, manifest};
@@ -160,7 +161,9 @@ pub struct Recovery<'q, 'a> {
     volumes_back: HashSet<InCluster>,
     selection: Selection,
     at: Option<AtRevision>,
-    items: Vec<Item<'a>>,
+    items: Vec<Item>,
+    /// The versions of the items.
+    versions: Events<'a>,
 }
 
 impl<'q, 'a> Recovery<'q, 'a> {
@@ -197,12 +200,15 @@ impl<'q, 'a> Recovery<'q, 'a> {
             earlier: EarlierLives::if_range(has_range),
         };
         let all = events.all();
-        let Plan { mut items, live } =
-            plan(store, &request, catalog, question.objects(), &history, all);
+        let Plan {
+            mut items,
+            versions,
+            live,
+        } = plan(store, &request, catalog, question.objects(), &history, all);
         // Without a range, only keys that do not exist now are recovered, each from its last deletion. The earlier
         // deletions of a key that was written again become notices.
         let earlier = items.extract_if(.., |item| item.is_made_again && !has_range);
-        let earlier: Vec<Item<'a>> = earlier.collect();
+        let earlier: Vec<Item> = earlier.collect();
         // If no object comes back in the end, the reason may be that the namespace does not exist. `why_none`
         // checks that.
         let is_unknown = items.is_empty() || (has_no_address && !scope.is_all());
@@ -210,9 +216,9 @@ impl<'q, 'a> Recovery<'q, 'a> {
             question.note_compacted(&covers, None);
         }
         // If all objects at a revision were asked for, it does not matter which of them were deleted.
-        let notices = at
-            .is_none()
-            .then(|| existing::notices(question, &history, &live, &selection, &earlier));
+        let notices = at.is_none().then(|| {
+            existing::notices(question, &history, &live, &selection, (&earlier, &versions))
+        });
         for notice in notices.into_iter().flatten() {
             question.notices().add(Notice::Recovery(notice));
         }
@@ -228,6 +234,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
             selection,
             at,
             items,
+            versions,
         };
         recovery.choose(has_range.then_some((after.0, to.0)))?;
         if recovery.items.is_empty() {
@@ -253,7 +260,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
     fn report_incomplete(&self) {
         let back = self.items.iter().filter(|item| self.comes_back(item));
         for item in back.filter(|item| !item.nameless.is_empty()) {
-            if let Some(event) = item.restored {
+            if let Some(event) = self.restored(item) {
                 let objects = self.question.objects();
                 objects.report_incomplete(&event.record, &item.nameless);
             }
@@ -278,9 +285,9 @@ impl<'q, 'a> Recovery<'q, 'a> {
         decision.decide(&mut self.items);
         let back = self.items.iter().filter(|item| item.left_out.is_none());
         let volumes = back
-            .filter_map(|item| item.facts.as_ref())
-            .filter(|facts| facts.kind == "PersistentVolume");
-        let cluster_and_name = |facts: &Facts| (facts.cluster.clone(), facts.name.clone());
+            .filter_map(|item| item.facts.as_deref())
+            .filter(|facts| &*facts.kind == "PersistentVolume");
+        let cluster_and_name = |facts: &Facts| (facts.cluster.clone(), facts.name.to_string());
         self.volumes_back = volumes.map(cluster_and_name).collect();
     }
 
@@ -306,9 +313,11 @@ impl<'q, 'a> Recovery<'q, 'a> {
     fn narrow_to_labels(&mut self) {
         let (question, filters) = (self.question, self.question.filters());
         if let Some(labels) = self.selection.labels() {
+            let versions = &self.versions;
             self.items.retain(|item| {
-                let record = item.newest();
-                let has_labels = question.objects().has_labels(&record, labels);
+                let event = versions.get(item.version);
+                let has_labels =
+                    event.is_some_and(|event| question.objects().has_labels(&event.record, labels));
                 filters.test(Filter("-l"), has_labels)
             });
         }
@@ -339,8 +348,21 @@ impl<'q, 'a> Recovery<'q, 'a> {
     }
 
     /// The objects, in the order in which they are created again.
-    pub fn items(&self) -> &[Item<'a>] {
+    pub fn items(&self) -> &[Item] {
         &self.items
+    }
+
+    /// The version of an item that comes back. None if no version was written before the deletion began, or if another
+    /// program has changed the file since.
+    pub fn restored(&self, item: &Item) -> Option<Event<'a>> {
+        let version = item.is_restored.then_some(item.version)?;
+        self.versions.get(version)
+    }
+
+    /// The same by its place. No page is read for it.
+    pub fn restored_place(&self, item: &Item) -> Option<PlacedRecord<'a>> {
+        let version = item.is_restored.then_some(item.version)?;
+        self.versions.placed(version)
     }
 
     /// The revision whose objects come back, instead of the deleted ones.
@@ -349,25 +371,25 @@ impl<'q, 'a> Recovery<'q, 'a> {
     }
 
     /// The logical cluster of an item, if the store has several.
-    pub fn cluster_of<'i>(&self, item: &'i Item<'_>) -> Option<&'i [u8]> {
+    pub fn cluster_of<'i>(&self, item: &'i Item) -> Option<&'i [u8]> {
         let catalog = self.question.catalog();
         let cluster = catalog.locate(&item.key)?.cluster;
         cluster.filter(|_| catalog.has_several_clusters())
     }
 
     /// Whether an item is brought back. An item that cannot be read is not.
-    pub fn comes_back(&self, item: &Item<'_>) -> bool {
+    pub fn comes_back(&self, item: &Item) -> bool {
         item.left_out.is_none()
     }
 
     /// Whether an item would be brought back if it could be read.
-    pub fn is_wanted(&self, item: &Item<'_>) -> bool {
+    pub fn is_wanted(&self, item: &Item) -> bool {
         matches!(item.left_out, None | Some(LeftOut::Unreadable))
     }
 
     /// What an item comes back as. None if its value is still encrypted or cannot be decoded.
-    pub fn content(&self, item: &Item<'_>, options: ManifestOptions) -> Option<Content> {
-        let record = item.restored?.record;
+    pub fn content(&self, item: &Item, options: ManifestOptions) -> Option<Content> {
+        let record = self.restored(item)?.record;
         let objects = self.question.objects();
         match objects.read(&record, Order::Declared.into()) {
             ReadValue::Object(tree, notes) => {
@@ -395,15 +417,10 @@ impl<'q, 'a> Recovery<'q, 'a> {
 
     /// Turns a stored object into a manifest for `kubectl create`. Fields that belong to the server are removed, and
     /// the version is changed to one that is served. Returns the remarks on what was changed.
-    fn manifest(
-        &self,
-        item: &Item<'_>,
-        tree: Value,
-        options: ManifestOptions,
-    ) -> (Value, Vec<Remark>) {
-        let facts = item.facts.as_ref();
+    fn manifest(&self, item: &Item, tree: Value, options: ManifestOptions) -> (Value, Vec<Remark>) {
+        let facts = item.facts.as_deref();
         let stored = manifest::text(&tree, &["apiVersion"]).to_owned();
-        let claim = facts.filter(|facts| facts.kind == "PersistentVolumeClaim");
+        let claim = facts.filter(|facts| &*facts.kind == "PersistentVolumeClaim");
         let claim = claim.map(|facts| Claim {
             cluster: facts.cluster.as_deref(),
             object: tree.clone(),
@@ -429,7 +446,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
             .collect();
         remarks.extend(claim.as_ref().and_then(|claim| self.bound_later(claim)));
         let is_custom = facts.is_some_and(|facts| facts.is_custom);
-        let known = facts.and_then(|facts| facts.version.as_ref());
+        let known = facts.and_then(|facts| facts.version.as_deref());
         let change = put_into_served(&mut tree, is_custom, known, options.release);
         remarks.extend(change.map(|change| Remark::Version(StoredVersion { stored, change })));
         if facts.is_some_and(is_default_account) {
@@ -483,15 +500,15 @@ impl<'q, 'a> Recovery<'q, 'a> {
     }
 
     /// Reports an item whose YAML cannot be read back as the same object. Returns its decrypted value to write instead.
-    pub fn not_loadable(&self, item: &Item<'_>, error: &impl ToString) -> Option<Vec<u8>> {
-        let record = item.restored?.record;
+    pub fn not_loadable(&self, item: &Item, error: &impl ToString) -> Option<Vec<u8>> {
+        let record = self.restored(item)?.record;
         self.question.objects().report_unreadable(&record, error);
         self.stored(item)
     }
 
     /// The stored value of an item, decrypted. None if it is still encrypted, or no version is retained.
-    fn stored(&self, item: &Item<'_>) -> Option<Vec<u8>> {
-        let record = item.restored?.record;
+    fn stored(&self, item: &Item) -> Option<Vec<u8>> {
+        let record = self.restored(item)?.record;
         let value = self.question.objects().open(&record).ok()?;
         Some(value.into_owned())
     }
@@ -508,5 +525,5 @@ fn is_namespace_of(key: &[u8], scope: &Scope, catalog: &Catalog) -> bool {
 
 /// Whether it is the ServiceAccount `default`, which a controller creates in each namespace.
 fn is_default_account(facts: &Facts) -> bool {
-    (facts.kind.as_str(), facts.name.as_str()) == ("ServiceAccount", "default")
+    (&*facts.kind, &*facts.name) == ("ServiceAccount", "default")
 }

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use serde_json::Value;
 
 use crate::bytes::{from_to, same_part};
-use crate::etcd::{Event, EventType, Record};
+use crate::etcd::{Event, EventType, PlacedRecord, Record};
 use crate::k8s::Order;
 use crate::k8s::decode::Note;
 use crate::k8s::encrypt::{DecryptError, Keyring};
@@ -73,10 +73,10 @@ impl<'k> ValueReader<'k> {
     /// None if it is still encrypted, or cannot be decoded.
     pub(super) fn tree_without_field_lists(
         &self,
-        record: &Record<'_>,
+        placed: &PlacedRecord<'_>,
     ) -> Option<(Value, Vec<Note>)> {
         with_buffers(|buffer, _| {
-            let record = self.copy(record, buffer);
+            let record = placed.copy(self.source, buffer)?;
             let value = self.decrypt(&record).ok()?;
             tree_without_field_lists(&value, Order::Declared).ok()
         })

@@ -1,7 +1,11 @@
 //! What an object is: the facts that its recovery depends on.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use serde_json::Value;
 
+use crate::etcd::key_ids::KeyId;
 use crate::k8s::apply_order::rank;
 use crate::k8s::catalog::{Catalog, ClusterName, Location};
 use crate::k8s::controlled::{self, Reason};
@@ -16,21 +20,21 @@ use super::history::ObjectHistory;
 #[derive(Debug)]
 pub struct Facts {
     /// Its API group; empty for the core group.
-    pub group: String,
+    pub group: Arc<str>,
     /// Its kind. Kind, group, namespace and name can be shown as they are here, even if the object is damaged.
-    pub kind: String,
+    pub kind: Arc<str>,
     /// Its logical cluster, from its key. Only kcp has logical clusters.
     pub cluster: ClusterName,
     /// Its namespace; empty for an object without one.
-    pub namespace: String,
+    pub namespace: Arc<str>,
     /// Its name.
-    pub name: String,
+    pub name: Box<str>,
     /// Whether each of these four is a valid value of its field. Only then are they part of a file name.
     pub is_named: bool,
-    /// Its uid.
-    pub uid: String,
-    /// The uids of its owners.
-    pub owners: Vec<String>,
+    /// The id of its uid.
+    pub(super) uid: KeyId,
+    /// The ids of the uids of its owners.
+    pub(super) owners: Box<[KeyId]>,
     /// Why it need not be brought back.
     pub reason: Option<Reason>,
     /// Whether it is a custom resource.
@@ -40,15 +44,27 @@ pub struct Facts {
     /// Whether it is a Job that is complete or failed, or a pod that ended.
     pub is_finished: bool,
     /// The Helm release that made it.
-    pub release: Option<ReleaseName>,
+    pub release: Option<Box<ReleaseName>>,
     /// The version in which a server accepts it, if that is known to be another one than the stored version.
-    pub version: Option<VersionChange>,
+    pub version: Option<Box<VersionChange>>,
     /// Whether it configures webhooks that refuse every request while their service does not run.
     pub is_strict_webhook: bool,
     /// Its place in the order of creation.
     pub(super) rank: u32,
     /// The length of the chain of its owners that come back as well.
     pub(super) depth: u32,
+}
+
+impl Facts {
+    /// Keeps equal texts once.
+    pub(super) fn share(&mut self, texts: &mut HashSet<Arc<str>>) {
+        for text in [&mut self.group, &mut self.kind, &mut self.namespace] {
+            match texts.get(text) {
+                Some(known) => *text = Arc::clone(known),
+                None => drop(texts.insert(Arc::clone(text))),
+            }
+        }
+    }
 }
 
 /// What an object is called.
@@ -126,18 +142,18 @@ pub(super) fn facts(key: &[u8], tree: &Value, catalog: &Catalog, history: &Objec
         keeps_status: is_custom
             && !definition.is_some_and(|definition| has_status_subresource(definition, tree)),
         is_finished: is_finished(&group, &kind, tree),
-        release: helm::release_of(tree, cluster),
-        version: known_change(definition.filter(|_| is_custom), tree),
+        release: helm::release_of(tree, cluster).map(Box::new),
+        version: known_change(definition.filter(|_| is_custom), tree).map(Box::new),
         is_strict_webhook: asked_services(tree).next().is_some(),
         is_custom,
-        group,
-        kind,
-        namespace,
-        name,
+        group: group.into(),
+        kind: kind.into(),
+        namespace: namespace.into(),
+        name: name.into(),
         is_named,
-        uid: text(tree, &["metadata", "uid"]).to_owned(),
+        uid: history.id_of(cluster, text(tree, &["metadata", "uid"])),
         owners: controlled::owners(tree)
-            .map(|owner| text(owner, &["uid"]).to_owned())
+            .map(|owner| history.id_of(cluster, text(owner, &["uid"])))
             .collect(),
         reason: history
             .reason(tree, cluster)

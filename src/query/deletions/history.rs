@@ -370,6 +370,11 @@ impl ObjectHistory {
         fold.finish()
     }
 
+    /// The id of the object with a uid in a logical cluster.
+    pub(super) fn id_of(&self, cluster: Option<&[u8]>, uid: &str) -> KeyId {
+        id_of(&self.places.ids, cluster, uid)
+    }
+
     /// Whether the object of the record at a revision has a deletion timestamp.
     pub fn has_mark(&self, revision: Revision) -> bool {
         self.marks.binary_search(&revision).is_ok()

@@ -1,8 +1,6 @@
 //! The order in which objects are created again.
 
-use std::collections::HashMap;
-
-use crate::k8s::catalog::ClusterName;
+use crate::etcd::key_ids::KeyTable;
 
 use super::plan::Item;
 
@@ -13,12 +11,11 @@ const DEEPEST: u32 = 16;
 /// before the objects that they own. An object with a lower rank may come before its owner, because manifests have no
 /// references to owners that come back: a claim comes before the workload that owns it, and a Secret before the custom
 /// resource that owns it.
-pub fn sort_for_apply(items: &mut [Item<'_>]) {
-    let mut places: HashMap<ClusterName, HashMap<String, usize>> = HashMap::new();
+pub fn sort_for_apply(items: &mut [Item]) {
+    let mut places: KeyTable<usize> = KeyTable::default();
     for (place, item) in items.iter().enumerate() {
         if let Some(facts) = &item.facts {
-            let of_cluster = places.entry(facts.cluster.clone()).or_default();
-            of_cluster.insert(facts.uid.clone(), place);
+            places.insert(facts.uid, place);
         }
     }
     for _ in 0..DEEPEST {
@@ -27,9 +24,8 @@ pub fn sort_for_apply(items: &mut [Item<'_>]) {
             let Some(own) = items.get(place).and_then(|item| item.facts.as_ref()) else {
                 continue;
             };
-            let of_cluster = places.get(&own.cluster);
             let owners = own.owners.iter();
-            let owners = owners.filter_map(|uid| items.get(*of_cluster?.get(uid)?)?.facts.as_ref());
+            let owners = owners.filter_map(|uid| items.get(*places.get(uid)?)?.facts.as_ref());
             let same_rank = owners.filter(|owner| owner.rank == own.rank);
             let Some(depth) = same_rank.map(|owner| owner.depth).max() else {
                 continue;
@@ -46,7 +42,7 @@ pub fn sort_for_apply(items: &mut [Item<'_>]) {
             break;
         }
     }
-    let place = |item: &Item<'_>| match &item.facts {
+    let place = |item: &Item| match &item.facts {
         Some(facts) => (facts.rank, facts.depth),
         None => (u32::MAX, 0),
     };

@@ -1,8 +1,9 @@
 //! Which objects were deleted, when the deletion of each began, and which version is to be brought back.
 
+use std::collections::HashSet;
+
 use crate::etcd::{
-    AtRevision, Event, EventType, Events, KeyEntry, KeyedEvents, Keyspace, PlacedEvent, Record,
-    Store,
+    AtRevision, Events, KeyEntry, KeyedEvents, Keyspace, PlacedEvent, Record, Store,
 };
 use crate::k8s::Order;
 use crate::k8s::catalog::{Catalog, Location};
@@ -48,26 +49,27 @@ impl Cause {
 
 /// A key that was deleted; or one that existed at a revision, if a revision was asked for.
 #[derive(Debug)]
-pub struct Item<'a> {
+pub struct Item {
     /// The key. It is a copy: the keys of all items are in pages all over the file.
     pub key: Box<[u8]>,
+    /// The index of its version among [`Plan::versions`]: the last put before the deletion began, or else the last of
+    /// all.
+    pub version: usize,
+    /// Whether that version was written before the deletion began, so that it is brought back.
+    pub is_restored: bool,
     /// The main revision of its deletion. None if no record of the deletion is retained, or if the key exists.
     pub deleted_at: Option<i64>,
     /// The main revision at which its deletion began, and why then. None if only the deletion itself is known.
     pub began: Option<(i64, Cause)>,
-    /// The last put before the deletion began, with the put before it: the version that is brought back.
-    pub restored: Option<Event<'a>>,
     /// How many versions between the one that is brought back and the next known one are in no page.
     pub missing_after: i64,
-    /// The last put of all.
-    pub last: Record<'a>,
     /// Whether every version that is known was written after the deletion began. The versions before it are in no page.
     pub is_late: bool,
     /// What the object is. None if the value is no object or cannot be read.
-    pub facts: Option<Facts>,
+    pub facts: Option<Box<Facts>>,
     /// The parts of the object that have no name: fields that are not in the schema table, and bytes that are no
     /// message.
-    pub nameless: Vec<Note>,
+    pub nameless: Box<[Note]>,
     /// Why what is to be brought back cannot be read.
     pub unreadable: Option<Unreadable>,
     /// Whether the key was written again after this deletion.
@@ -78,29 +80,23 @@ pub struct Item<'a> {
     pub left_out: Option<LeftOut>,
 }
 
-impl<'a> Item<'a> {
-    /// No page of the file is read for it.
-    fn new(key: &[u8], last: Record<'a>, restored: Option<Event<'a>>) -> Self {
+impl Item {
+    fn new(key: Box<[u8]>, version: usize) -> Self {
         Self {
-            key: key.into(),
+            key,
+            version,
+            is_restored: true,
             deleted_at: None,
             began: None,
-            restored,
             missing_after: 0,
-            last,
             is_late: false,
             facts: None,
-            nameless: Vec::new(),
+            nameless: Box::default(),
             unreadable: None,
             is_made_again: false,
             exists: false,
             left_out: None,
         }
-    }
-
-    /// The version that comes back, or else the last of all.
-    pub fn newest(&self) -> Record<'a> {
-        self.restored.map_or(self.last, |event| event.record)
     }
 }
 
@@ -158,10 +154,12 @@ impl EarlierLives {
 }
 
 /// What is to be brought back, and what exists of what was asked for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Plan<'a> {
     /// What is to be brought back, in key order.
-    pub items: Vec<Item<'a>>,
+    pub items: Vec<Item>,
+    /// The versions of the items.
+    pub versions: Events<'a>,
     /// The keys that exist at the newest revision. Empty if a revision was asked for.
     pub live: LiveKeys<'a>,
 }
@@ -195,22 +193,23 @@ pub fn plan<'a>(
             deleted(store, request, catalog, objects, history, events)
         }
     };
-    let is_read =
-        |item: &&mut Item<'_>| !item.is_made_again || request.earlier == EarlierLives::Read;
-    let mut read: Vec<&mut Item<'a>> = plan.items.iter_mut().filter(is_read).collect();
+    let is_read = |item: &&mut Item| !item.is_made_again || request.earlier == EarlierLives::Read;
+    let versions = &plan.versions;
+    let mut read: Vec<&mut Item> = plan.items.iter_mut().filter(is_read).collect();
+    let mut texts = HashSet::new();
     for batch in read.chunks_mut(BATCH) {
         let reader = objects.values();
         // On all cores, without findings. What fails here is read again below, one by one and in order, so that findings
         // are reported in the same order in every run.
         let quick = read_all(batch, |item| {
-            let (tree, notes) = reader.tree_without_field_lists(&item.newest())?;
+            let (tree, notes) = reader.tree_without_field_lists(&versions.placed(item.version)?)?;
             let facts = is_object(&tree).then(|| facts(&item.key, &tree, catalog, history));
             Some(facts.map(|facts| (facts, notes)))
         });
         objects.forget_read(batch.len());
         for (item, quick) in batch.iter_mut().zip(quick) {
             let quick = quick.unwrap_or_else(|| {
-                let record = item.newest();
+                let record = versions.get(item.version)?.record;
                 match objects.read(&record, Order::Declared.into()) {
                     ReadValue::Object(tree, notes) => {
                         return Some((facts(&item.key, &tree, catalog, history), notes));
@@ -221,9 +220,10 @@ pub fn plan<'a>(
                 }
                 None
             });
-            if let Some((facts, notes)) = quick {
-                item.facts = Some(facts);
-                item.nameless = notes;
+            if let Some((mut facts, notes)) = quick {
+                facts.share(&mut texts);
+                item.facts = Some(Box::new(facts));
+                item.nameless = notes.into();
             }
         }
     }
@@ -233,16 +233,11 @@ pub fn plan<'a>(
 /// The keys that existed at a revision, for `--at`.
 fn as_of<'a>(store: &Store<'a>, at: AtRevision, request: &Request<'_>) -> Plan<'a> {
     let live = Keyspace::at(store, at, |key| (request.wanted)(key)).live;
-    let item = |entry: KeyEntry<'a>| {
-        let event = Event {
-            record: entry.record,
-            event_type: EventType::from_record(&entry.record),
-            previous: None,
-        };
-        Item::new(&entry.key, entry.record, Some(event))
-    };
+    let mut versions = Events::none(store);
+    let item = |KeyEntry { key, record }| Item::new(key, versions.add(&record));
     Plan {
         items: live.into_iter().map(item).collect(),
+        versions,
         live: LiveKeys::default(),
     }
 }
@@ -264,7 +259,11 @@ fn deleted<'a>(
         history,
         reader: (keyring, objects.source()),
     };
-    let mut plan = Plan::default();
+    let mut plan = Plan {
+        items: Vec::new(),
+        versions: Events::none(store),
+        live: LiveKeys::default(),
+    };
     let keys = by_key.keys().enumerate();
     let keys: Vec<(usize, &[u8])> = keys.filter(|(_, key)| (request.wanted)(key)).collect();
     for batch in keys.chunks(KEYS) {
@@ -281,7 +280,10 @@ fn deleted<'a>(
             })
         };
         for ((_, key), KeyPlan { items, live }) in batch.iter().zip(read) {
-            plan.items.extend(items);
+            plan.items.extend(items.into_iter().map(|mut item| {
+                item.version = plan.versions.add_from(by_key.events(), item.version);
+                item
+            }));
             if let Some(terminating) = live {
                 plan.live
                     .add(key, catalog, terminating.map(|record| *record));
@@ -296,7 +298,7 @@ fn deleted<'a>(
             let terminating = history.is_marked(key).then_some(*record);
             plan.live.add(key, catalog, terminating);
         }
-        let exists = |item: &Item<'a>| {
+        let exists = |item: &Item| {
             let of_key = |entry: &KeyEntry<'a>| entry.key.cmp(&item.key);
             live.binary_search_by(of_key).is_ok()
         };
@@ -309,7 +311,8 @@ fn deleted<'a>(
 
 /// What is planned for one key.
 struct KeyPlan<'a> {
-    items: Vec<Item<'a>>,
+    /// The version of each is given by its index among all events.
+    items: Vec<Item>,
     /// Whether the key exists at the newest revision, with its newest put if its object has a deletion timestamp.
     live: Option<Option<Box<Record<'a>>>>,
 }
@@ -369,9 +372,7 @@ impl<'a> Context<'_, 'a> {
                 continue;
             }
             if is_last || self.request.earlier != EarlierLives::None {
-                let item = with_buffers(|buffer, other_buffer| {
-                    self.item(by_key, (key, &life), open, (buffer, other_buffer))
-                });
+                let item = with_buffers(|buffer, _| self.item(by_key, (key, &life), open, buffer));
                 items.extend(item.map(|item| Item {
                     is_made_again: !is_last || exists,
                     exists: live.is_some(),
@@ -388,8 +389,8 @@ impl<'a> Context<'_, 'a> {
         by_key: &KeyedEvents<'a>,
         (key, life): (&[u8], &Life<'a>),
         open: Open<'_, 'a>,
-        buffers: (&mut Vec<u8>, &mut Vec<u8>),
-    ) -> Option<Item<'a>> {
+        buffer: &mut Vec<u8>,
+    ) -> Option<Item> {
         let newest = life.puts.last()?;
         // If no page has the deletion, it happened between the last put and the compaction.
         let deleted = (
@@ -398,7 +399,7 @@ impl<'a> Context<'_, 'a> {
                 .unwrap_or_else(|| self.store.compact_revision()),
         );
         let (_, source) = self.reader;
-        let (copy, last) = by_key.copy(newest, source, buffers.0)?;
+        let copy = newest.placed.copy(source, buffer)?;
         let location = self.catalog.locate(key);
         let shown = self.shown(by_key, (&copy, life), location.as_ref(), open);
         let began = self.beginning(&shown, location.as_ref(), deleted);
@@ -406,17 +407,8 @@ impl<'a> Context<'_, 'a> {
             Some((main, _)) => life.before(main),
             None => (Some(newest), false),
         };
-        let mut item = Item::new(
-            key,
-            last.record,
-            restored.and_then(|event| {
-                if event.placed.revision == newest.placed.revision {
-                    return Some(last);
-                }
-                let copied = by_key.copy(event, source, buffers.1);
-                copied.map(|(_, event)| event)
-            }),
-        );
+        let mut item = Item::new(key.into(), restored.unwrap_or(newest).index);
+        item.is_restored = restored.is_some();
         item.deleted_at = life.deleted_at;
         item.began = began;
         item.is_late = is_late;

@@ -25,22 +25,22 @@ pub struct Decision<'d> {
 
 impl Decision<'_> {
     /// Decides about each item.
-    pub fn decide(&self, items: &mut [Item<'_>]) {
+    pub fn decide(&self, items: &mut [Item]) {
         for item in items {
             item.left_out = self.left_out(item);
         }
     }
 
-    fn left_out(&self, item: &Item<'_>) -> Option<LeftOut> {
+    fn left_out(&self, item: &Item) -> Option<LeftOut> {
         if item.is_made_again {
             return Some(LeftOut::MadeAgain);
         }
-        if item.restored.is_none() {
+        if !item.is_restored {
             return Some(LeftOut::CreatedLate);
         }
-        let facts = item.facts.as_ref();
+        let facts = item.facts.as_deref();
         let reason = facts.and_then(|facts| facts.reason);
-        let is_volume = facts.is_some_and(|facts| facts.kind == "PersistentVolume");
+        let is_volume = facts.is_some_and(|facts| &*facts.kind == "PersistentVolume");
         let reasons = [
             reason.map(LeftOut::Controlled),
             self.is_before(item).then_some(LeftOut::Before),
@@ -49,7 +49,7 @@ impl Decision<'_> {
                 .then_some(LeftOut::Finished),
             facts
                 .filter(|_| is_volume)
-                .map(|facts| (facts.cluster.clone(), facts.name.clone()))
+                .map(|facts| (facts.cluster.clone(), facts.name.to_string()))
                 .filter(|volume| self.volumes.is_storage_gone(volume, self.history))
                 .map(|_| LeftOut::StorageGone),
         ];
@@ -60,7 +60,7 @@ impl Decision<'_> {
 
     /// Whether an object was deleted by itself, before the deletion of its namespace or its release began, or by an
     /// upgrade of its release.
-    fn is_before(&self, item: &Item<'_>) -> bool {
+    fn is_before(&self, item: &Item) -> bool {
         if !self.leaves_out_before {
             return false;
         }
@@ -69,7 +69,10 @@ impl Decision<'_> {
         let location = self.catalog.locate(&item.key);
         let namespace = location.and_then(|location| location.namespace_of());
         let namespace = namespace.and_then(|namespace| self.history.final_deletion(&namespace));
-        let release = item.facts.as_ref().and_then(|facts| facts.release.as_ref());
+        let release = item
+            .facts
+            .as_ref()
+            .and_then(|facts| facts.release.as_deref());
         let is_upgrade = |release| {
             let deleted_at = item.deleted_at;
             deleted_at.is_some_and(|main| self.history.releases.is_upgrade(release, main))

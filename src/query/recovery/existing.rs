@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::etcd::Events;
 use crate::k8s::catalog::Namespace;
 use crate::k8s::meta::Meta;
 use crate::k8s::object::{is_object, tree_of};
@@ -20,23 +21,23 @@ use super::super::select::Selection;
 const NAMED: usize = 5;
 
 /// The notices about what was asked for and exists, the keys of `live`. `earlier` are the deleted lives of keys that
-/// were written again.
+/// were written again, with their versions.
 pub fn notices(
     question: &Question<'_>,
     history: &ObjectHistory,
     live: &LiveKeys<'_>,
     selection: &Selection,
-    earlier: &[Item<'_>],
+    (earlier, versions): (&[Item], &Events<'_>),
 ) -> Vec<RecoveryNotice> {
     let mut notices = namespaces(question, history, live);
     notices.extend(terminating(question, history, live));
-    let earlier: Vec<&Item<'_>> = earlier.iter().filter(|item| item.exists).collect();
+    let earlier: Vec<&Item> = earlier.iter().filter(|item| item.exists).collect();
     // If one object is asked for, its earlier lives are listed. In a longer list such keys are only named.
     let names_objects = selection.addresses().iter().any(|one| one.names_one());
     notices.extend(if names_objects {
-        earlier_lives(&earlier)
+        earlier_lives(&earlier, versions)
     } else {
-        made_again(question, history, &earlier)
+        made_again(question, history, &earlier, versions)
     });
     notices
 }
@@ -128,12 +129,12 @@ fn terminating(
 fn made_again(
     question: &Question<'_>,
     history: &ObjectHistory,
-    earlier: &[&Item<'_>],
+    earlier: &[&Item],
+    versions: &Events<'_>,
 ) -> Option<RecoveryNotice> {
     // The items are oldest first, so the newest one of each key is kept.
-    let newest: BTreeMap<&[u8], &Item<'_>> =
-        earlier.iter().map(|item| (&*item.key, *item)).collect();
-    let newest: Vec<(&[u8], &Item<'_>)> = newest.into_iter().collect();
+    let newest: BTreeMap<&[u8], &Item> = earlier.iter().map(|item| (&*item.key, *item)).collect();
+    let newest: Vec<(&[u8], &Item)> = newest.into_iter().collect();
     // Controllers delete and create their own objects all the time (Leases, Events): these are not worth a notice.
     let (catalog, reader) = (question.catalog(), question.objects().values());
     let is_user_made = |key: &[u8], object: &Value| {
@@ -142,13 +143,14 @@ fn made_again(
     };
     // On all cores, without findings. What cannot be read there is read again below, in order.
     let quick = read_all(&newest, |(key, item)| {
-        let (object, _) = reader.tree_without_field_lists(&item.newest())?;
+        let (object, _) = reader.tree_without_field_lists(&versions.placed(item.version)?)?;
         Some(!is_object(&object) || is_user_made(key, &object))
     });
     let newest = newest.into_iter().zip(quick);
     let user_made = newest.filter(|((key, item), quick)| {
         quick.unwrap_or_else(|| {
-            let object = question.objects().object(&item.newest());
+            let event = versions.get(item.version);
+            let object = event.and_then(|event| question.objects().object(&event.record));
             object.is_none_or(|object| is_user_made(key, &object))
         })
     });
@@ -157,11 +159,13 @@ fn made_again(
 }
 
 /// The notice that lists the earlier lives of keys that exist. None if there are none.
-fn earlier_lives(earlier: &[&Item<'_>]) -> Option<RecoveryNotice> {
+fn earlier_lives(earlier: &[&Item], versions: &Events<'_>) -> Option<RecoveryNotice> {
     let lives = earlier.iter().map(|item| EarlierLife {
         key: item.key.to_vec(),
         deleted_at: item.deleted_at,
-        last: item.newest().revision.main,
+        last: versions
+            .revision(item.version)
+            .map_or(0, |revision| revision.main),
     });
     // The lives are oldest first: the newest ones are named, the older ones only counted.
     let more = lives.len().saturating_sub(NAMED);

@@ -34,7 +34,7 @@ impl Recovery<'_, '_> {
 
     /// What comes back and what does not.
     pub fn summary(&self) -> Summary {
-        let mut by_reason: BTreeMap<LeftOut, Vec<&Item<'_>>> = BTreeMap::new();
+        let mut by_reason: BTreeMap<LeftOut, Vec<&Item>> = BTreeMap::new();
         let mut back = Vec::new();
         for item in &self.items {
             match item.left_out {
@@ -52,19 +52,19 @@ impl Recovery<'_, '_> {
         }
     }
 
-    fn back(&self) -> impl Iterator<Item = &Item<'_>> {
+    fn back(&self) -> impl Iterator<Item = &Item> {
         self.items.iter().filter(|item| self.comes_back(item))
     }
 
     /// The keys of the items for which a claim holds; none if there are no such items.
-    fn keys_if(&self, is_such: impl Fn(&Item<'_>) -> bool) -> Option<Keys> {
+    fn keys_if(&self, is_such: impl Fn(&Item) -> bool) -> Option<Keys> {
         keys(self.items.iter(), is_such)
     }
 
     /// The keys of what comes back for which a claim holds.
     fn back_if(&self, is_such: impl Fn(&Facts) -> bool) -> Option<Keys> {
         keys(self.back(), |item| {
-            item.facts.as_ref().is_some_and(&is_such)
+            item.facts.as_deref().is_some_and(&is_such)
         })
     }
 
@@ -78,8 +78,8 @@ impl Recovery<'_, '_> {
         let webhooks = self.back_if(|facts| facts.is_strict_webhook);
         notices.extend(webhooks.map(RecoveryNotice::StrictWebhooks));
         notices.extend(self.asked_services());
-        let claims = self.back_if(|facts| facts.kind == "PersistentVolumeClaim");
-        let limits = self.back_if(|facts| facts.kind == "LimitRange");
+        let claims = self.back_if(|facts| &*facts.kind == "PersistentVolumeClaim");
+        let limits = self.back_if(|facts| &*facts.kind == "LimitRange");
         notices.extend(
             limits
                 .filter(|_| claims.is_some())
@@ -88,7 +88,7 @@ impl Recovery<'_, '_> {
         let accounts = self.back_if(is_default_account);
         notices.extend(accounts.map(RecoveryNotice::DefaultAccounts));
         let not_served = self.back_if(|facts| {
-            let version = facts.version.as_ref();
+            let version = facts.version.as_deref();
             matches!(
                 version,
                 Some(VersionChange::ByProgram(_) | VersionChange::NotServed)
@@ -101,18 +101,18 @@ impl Recovery<'_, '_> {
     /// Whether kubectl has to run twice: it looks for all kinds before it creates the first object.
     fn needs_two_runs(&self) -> bool {
         let any = |is_such: fn(&Facts) -> bool| self.back_if(is_such).is_some();
-        any(|facts| facts.kind == "CustomResourceDefinition") && any(|facts| facts.is_custom)
+        any(|facts| &*facts.kind == "CustomResourceDefinition") && any(|facts| facts.is_custom)
     }
 
     /// Configurations of webhooks that exist and ask a service that comes back.
     fn asked_services(&self) -> Option<RecoveryNotice> {
         let services: BTreeSet<(Option<&[u8]>, &str, &str)> = self
             .back()
-            .filter_map(|item| item.facts.as_ref())
-            .filter(|facts| facts.kind == "Service" && facts.group.is_empty())
+            .filter_map(|item| item.facts.as_deref())
+            .filter(|facts| &*facts.kind == "Service" && facts.group.is_empty())
             .map(|facts| {
                 let cluster = facts.cluster.as_deref();
-                (cluster, facts.namespace.as_str(), facts.name.as_str())
+                (cluster, &*facts.namespace, &*facts.name)
             })
             .collect();
         if services.is_empty() {
@@ -141,11 +141,11 @@ impl Recovery<'_, '_> {
             .iter()
             .filter_map(|entry| self.defined_by(&entry.record))
             .collect();
-        let is_definition = |facts: &Facts| facts.kind == "CustomResourceDefinition";
+        let is_definition = |facts: &Facts| &*facts.kind == "CustomResourceDefinition";
         let back = self
             .back()
-            .filter(|item| item.facts.as_ref().is_some_and(is_definition))
-            .filter_map(|item| item.restored);
+            .filter(|item| item.facts.as_deref().is_some_and(is_definition))
+            .filter_map(|item| self.restored(item));
         defined.extend(back.filter_map(|event| self.defined_by(&event.record)));
         let definitions = RefCell::new(BTreeSet::new());
         let lacks = keys(self.back(), |item| {
@@ -189,7 +189,7 @@ impl Recovery<'_, '_> {
     fn older(&self) -> Vec<RecoveryNotice> {
         let mut notices = Vec::new();
         let carved = keys(self.back(), |item| {
-            let origin = item.restored.map(|event| event.record.origin);
+            let origin = self.restored_place(item).map(|placed| placed.origin());
             matches!(origin, Some(Origin::Carved(_)))
         });
         if let Some(carved) = carved.filter(|_| self.at.is_none()) {
@@ -206,7 +206,9 @@ impl Recovery<'_, '_> {
         if let Some(at) = self.at {
             let mut entries = Vec::new();
             for item in self.back() {
-                let Some(event) = item.restored else { continue };
+                let Some(event) = self.restored(item) else {
+                    continue;
+                };
                 entries.push(KeyEntry {
                     key: (*item.key).into(),
                     record: event.record,
@@ -221,18 +223,18 @@ impl Recovery<'_, '_> {
         let mut deletions: HashMap<(Option<&[u8]>, &str), Vec<i64>> = HashMap::new();
         for item in &self.items {
             if let (Some(facts), Some(main)) = (&item.facts, item.deleted_at) {
-                let namespace = (facts.cluster.as_deref(), facts.namespace.as_str());
+                let namespace = (facts.cluster.as_deref(), &*facts.namespace);
                 deletions.entry(namespace).or_default().push(main);
             }
         }
         let has_several_clusters = self.question.catalog().has_several_clusters();
         let notices = self.items.iter().filter_map(|item| {
             let facts = item.facts.as_ref()?;
-            let is_namespace = facts.kind == "Namespace" && facts.group.is_empty();
+            let is_namespace = &*facts.kind == "Namespace" && facts.group.is_empty();
             let (began, _) = item.began.filter(|_| is_namespace)?;
             let last = item.deleted_at.unwrap_or(i64::MAX);
             let cluster = facts.cluster.as_deref();
-            let inside = deletions.get(&(cluster, facts.name.as_str()));
+            let inside = deletions.get(&(cluster, &*facts.name));
             let inside = inside.into_iter().flatten().copied();
             let with_it: Vec<i64> = inside
                 .filter(|main| began <= *main && *main <= last)
@@ -242,7 +244,7 @@ impl Recovery<'_, '_> {
                 cluster: cluster
                     .filter(|_| has_several_clusters)
                     .map(|cluster| key_text(cluster).into_owned()),
-                name: facts.name.clone(),
+                name: facts.name.to_string(),
                 began,
                 time: self.question.timeline().bounds(began),
                 objects: ends.map(|(first, last)| (with_it.len(), *first, *last)),
@@ -255,25 +257,25 @@ impl Recovery<'_, '_> {
 }
 
 /// Whether the manifest of an item lacks the names of fields.
-fn is_incomplete(item: &Item<'_>) -> bool {
+fn is_incomplete(item: &Item) -> bool {
     !item.nameless.is_empty()
 }
 
 /// The keys of the items for which a claim holds; none if there are no such items.
 fn keys<'i, 'a: 'i>(
-    items: impl IntoIterator<Item = &'i Item<'a>>,
-    is_such: impl Fn(&Item<'_>) -> bool,
+    items: impl IntoIterator<Item = &'i Item>,
+    is_such: impl Fn(&Item) -> bool,
 ) -> Option<Keys> {
     let items = items.into_iter().filter(|item| is_such(item));
     let keys: Vec<&[u8]> = items.map(|item| &*item.key).collect();
     (!keys.is_empty()).then(|| Keys::new(&keys))
 }
 
-fn kinds(items: &[&Item<'_>]) -> Kinds {
+fn kinds(items: &[&Item]) -> Kinds {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for item in items {
         let facts = item.facts.as_ref();
-        let kind = facts.map_or("keys", |facts| facts.kind.as_str());
+        let kind = facts.map_or("keys", |facts| &*facts.kind);
         let count = counts.entry(kind).or_default();
         *count = count.saturating_add(1);
     }

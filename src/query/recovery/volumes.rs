@@ -114,9 +114,9 @@ impl Volumes {
         question: &Question<'a>,
         history: &ObjectHistory,
         events: &RecoveryEvents<'a>,
-        items: &[Item<'_>],
+        items: &[Item],
     ) -> Self {
-        let is_bound = |item: &Item<'_>| {
+        let is_bound = |item: &Item| {
             let facts = item.facts.as_ref();
             facts.is_some_and(|facts| facts.kind.starts_with("PersistentVolume"))
         };
@@ -142,8 +142,9 @@ impl Volumes {
             events.all(),
         );
         for item in plan.items {
-            let record = item.newest();
-            volumes.add(question, &record, false);
+            if let Some(event) = plan.versions.get(item.version) {
+                volumes.add(question, &event.record, false);
+            }
         }
         for entry in events.live(question, &is_of) {
             volumes.add(question, &entry.record, true);

@@ -19,8 +19,10 @@ use super::write::{file_name, width};
 use super::{Output, Printer, Written};
 
 /// One line of a plan.
-struct Step<'i, 'a> {
-    item: &'i Item<'a>,
+struct Step<'i> {
+    item: &'i Item,
+    /// The main revision of the version that comes back.
+    restored: Option<i64>,
     /// The file that --out would write; empty of what does not come back.
     file: String,
     remarks: Vec<String>,
@@ -59,7 +61,7 @@ impl Printer<'_, '_> {
     }
 
     /// What comes back in its order, then what does not.
-    fn steps(&self) -> Vec<Step<'_, '_>> {
+    fn steps(&self) -> Vec<Step<'_>> {
         let items = self.recovery.items();
         let width = width(items.len());
         let options = self.args.manifest_options();
@@ -78,6 +80,10 @@ impl Printer<'_, '_> {
                 folder.map_or_else(String::new, |cluster| format!("{}/", key_text(cluster)));
             steps.push(Step {
                 item,
+                restored: self
+                    .recovery
+                    .restored_place(item)
+                    .map(|placed| placed.revision.main),
                 file: format!("{folder}{}{extension}", key_text(&name)),
                 remarks: remarks.iter().filter_map(short).collect(),
             });
@@ -86,6 +92,7 @@ impl Printer<'_, '_> {
             let reason = item.left_out.map(reason_text).unwrap_or_default();
             steps.push(Step {
                 item,
+                restored: None,
                 file: String::new(),
                 remarks: vec![format!("left out: {reason}")],
             });
@@ -93,7 +100,7 @@ impl Printer<'_, '_> {
         steps
     }
 
-    fn print_plan_json(&self, steps: &[Step<'_, '_>], out: &mut Out) -> Result<(), Failure> {
+    fn print_plan_json(&self, steps: &[Step<'_>], out: &mut Out) -> Result<(), Failure> {
         let rows = steps.iter().map(|step| {
             let managers = self.managers(&[step.item]).pop();
             let mut row = self.json_of(step.item, managers.unwrap_or_default());
@@ -135,10 +142,9 @@ impl Printer<'_, '_> {
     }
 }
 
-fn plan_row(number: usize, step: &Step<'_, '_>, names: &KeyNames<'_>) -> Vec<String> {
-    let restored = step.item.restored.map(|event| event.record.revision.main);
-    let (number, revision) = match restored {
-        Some(main) if !step.file.is_empty() => (number.to_string(), main.to_string()),
+fn plan_row(number: usize, step: &Step<'_>, names: &KeyNames<'_>) -> Vec<String> {
+    let (number, revision) = match step.restored {
+        Some(main) => (number.to_string(), main.to_string()),
         _ => ("-".to_owned(), "-".to_owned()),
     };
     let object = names.text(&step.item.key).into_owned();

@@ -24,7 +24,7 @@ impl Printer<'_, '_> {
         match self.args.output {
             Output::Json | Output::Jsonl => {
                 let rows = items.chunks(BATCH).flat_map(|batch| {
-                    let batch: Vec<&Item<'_>> = batch.iter().collect();
+                    let batch: Vec<&Item> = batch.iter().collect();
                     let managers = self.managers(&batch);
                     let rows = batch.into_iter().zip(managers);
                     rows.map(|(item, managers)| self.json_of(item, managers))
@@ -57,8 +57,8 @@ impl Printer<'_, '_> {
                     .drop_first(&[4, 5, 2, 7, 1]);
                 let names = self.key_names(out);
                 let is_listed =
-                    |item: &&Item<'_>| item.left_out.is_none_or(|reason| reason.is_listed());
-                let listed: Vec<&Item<'_>> = items.iter().filter(is_listed).collect();
+                    |item: &&Item| item.left_out.is_none_or(|reason| reason.is_listed());
+                let listed: Vec<&Item> = items.iter().filter(is_listed).collect();
                 for batch in listed.chunks(BATCH) {
                     for (item, managers) in batch.iter().zip(self.managers(batch)) {
                         table.add(&self.row(item, &managers, &names));
@@ -94,9 +94,9 @@ impl Printer<'_, '_> {
         }
     }
 
-    fn row(&self, item: &Item<'_>, managers: &[String], names: &KeyNames<'_>) -> Vec<String> {
+    fn row(&self, item: &Item, managers: &[String], names: &KeyNames<'_>) -> Vec<String> {
         let number = |number: Option<i64>| number.map_or_else(|| "-".to_owned(), |n| n.to_string());
-        let restored = item.restored.map(|event| event.record);
+        let restored = self.recovery.restored_place(item);
         let began = match item.began {
             Some((main, Cause::Itself)) => main.to_string(),
             Some((main, cause)) => format!("{main} ({})", cause.as_str()),
@@ -117,11 +117,11 @@ impl Printer<'_, '_> {
             match (item.unreadable, item.left_out) {
                 (Some(why), _) => why.as_str().to_owned(),
                 (None, Some(reason)) => format!("({})", reason.word()),
-                (None, None) => number(restored.map(|record| record.revision.main)),
+                (None, None) => number(restored.map(|placed| placed.revision.main)),
             },
-            number(restored.map(|record| record.version)),
+            number(restored.map(|placed| placed.version)),
             restored
-                .map_or("-", |record| record.origin.as_str())
+                .map_or("-", |placed| placed.origin().as_str())
                 .to_owned(),
             names.text(&item.key).into_owned(),
             match managers {
@@ -132,13 +132,15 @@ impl Printer<'_, '_> {
     }
 
     /// The managers of the last write of each item.
-    pub(super) fn managers(&self, items: &[&Item<'_>]) -> Vec<Vec<String>> {
+    pub(super) fn managers(&self, items: &[&Item]) -> Vec<Vec<String>> {
         let question = self.recovery.question();
-        let events: Vec<_> = items.iter().filter_map(|item| item.restored).collect();
+        let restored = items.iter().map(|item| self.recovery.restored(item));
+        let restored: Vec<_> = restored.collect();
+        let events: Vec<_> = restored.iter().flatten().copied().collect();
         let mut each = managers_of_each(&events, question.objects()).into_iter();
-        let managers = items.iter().map(|item| {
-            let of_item = item.restored.and_then(|_| each.next());
-            of_item.unwrap_or_default()
+        let managers = restored.iter().map(|event| {
+            let of_event = event.and_then(|_| each.next());
+            of_event.unwrap_or_default()
         });
         let managers: Vec<Vec<String>> = managers.collect();
         if managers.iter().any(|managers| !managers.is_empty()) {
@@ -148,7 +150,7 @@ impl Printer<'_, '_> {
     }
 
     /// An item as a JSON object, with the managers of its last write.
-    pub(super) fn json_of(&self, item: &Item<'_>, managers: Vec<String>) -> Value {
+    pub(super) fn json_of(&self, item: &Item, managers: Vec<String>) -> Value {
         let mut fields = Map::new();
         insert_text(&mut fields, "key", &item.key);
         let mut put = |name: &str, value: Value| drop(fields.insert(name.to_owned(), value));
@@ -159,12 +161,12 @@ impl Printer<'_, '_> {
             }
         }
         if let Some(facts) = &item.facts {
-            put("kind", facts.kind.clone().into());
-            put("group", facts.group.clone().into());
+            put("kind", facts.kind.to_string().into());
+            put("group", facts.group.to_string().into());
             if !facts.namespace.is_empty() {
-                put("namespace", facts.namespace.clone().into());
+                put("namespace", facts.namespace.to_string().into());
             }
-            put("name", facts.name.clone().into());
+            put("name", facts.name.to_string().into());
         }
         if let Some(main) = item.deleted_at {
             put("deleted_at", main.into());
@@ -188,13 +190,12 @@ impl Printer<'_, '_> {
         if let Some(reason) = item.left_out {
             put("left_out", reason.word().into());
         }
-        if let Some(event) = item.restored {
-            let record = event.record;
-            put("restored_revision", record.revision.main.into());
-            put("restored_version", record.version.into());
-            put("create_revision", record.create_revision.into());
-            put("value_size", record.value.len().into());
-            put("origin", record.origin.as_str().into());
+        if let Some(placed) = self.recovery.restored_place(item) {
+            put("restored_revision", placed.revision.main.into());
+            put("restored_version", placed.version.into());
+            put("create_revision", placed.create_revision.into());
+            put("value_size", placed.value_bytes.into());
+            put("origin", placed.origin().as_str().into());
             if item.is_late {
                 put("after_deletion_began", true.into());
             }

@@ -124,7 +124,7 @@ impl Printer<'_, '_> {
     }
 
     /// An item as it comes back. None if its value is still encrypted or cannot be decoded.
-    fn content<'i>(&self, item: &'i Item<'_>, remarked: &mut Remarked<'i>) -> Option<Content> {
+    fn content<'i>(&self, item: &'i Item, remarked: &mut Remarked<'i>) -> Option<Content> {
         let options = self.args.manifest_options();
         let (tree, remarks) = match self.recovery.content(item, options)? {
             recovery::Content::Object(tree, remarks) => (tree, remarks),
@@ -147,15 +147,11 @@ pub(super) fn width(items: usize) -> usize {
 }
 
 /// `0012-deployment-shop-cart`: kubectl applies files in the order of their names.
-pub(super) fn file_name(number: usize, width: usize, item: &Item<'_>) -> Vec<u8> {
+pub(super) fn file_name(number: usize, width: usize, item: &Item) -> Vec<u8> {
     let what = match &item.facts {
         Some(facts) if facts.is_named => {
-            let parts = [&facts.kind.to_lowercase(), &facts.namespace, &facts.name];
-            let parts: Vec<&str> = parts
-                .into_iter()
-                .map(String::as_str)
-                .filter(|part| !part.is_empty())
-                .collect();
+            let parts = [&*facts.kind.to_lowercase(), &*facts.namespace, &*facts.name];
+            let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
             parts.join("-").into_bytes()
         }
         _ => [b"key-", &*item.key].concat(),
