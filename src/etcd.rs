@@ -62,7 +62,7 @@ pub use events::{EventChooser, EventFold, Events, KeyedEvents, PlacedEvent};
 pub use generation::Generation;
 pub use history::{Event, EventType, KeyHistory};
 pub use key_value::KeyValue;
-pub use keyspace::{Also, KeyEntry, KeyPlaces, Keyspace, PlacedKey, PlacedKeyspace};
+pub use keyspace::{Also, KeyEntry, KeyLives, KeyPlaces, Keyspace, PlacedKey, PlacedKeyspace};
 pub use passed_record::PassedRecord;
 pub use record::Record;
 pub use record_list::PlacedRecord;

@@ -28,8 +28,6 @@ pub struct KeyedEvents<'a> {
     texts: KeyTexts,
     /// For each of the texts, the index of the last event of the key.
     last: Vec<u32>,
-    /// For each of the texts, whether all events of the key are puts of one generation.
-    has_one_life: Vec<bool>,
     /// The keys, ascending, each by its index in `texts`.
     order: Vec<u32>,
 }
@@ -45,18 +43,6 @@ impl<'a> KeyedEvents<'a> {
     fn last_event(&self, place: usize) -> Option<usize> {
         let index = *self.order.get(place)?;
         self.last.get(to_usize(index)).map(|last| to_usize(*last))
-    }
-
-    /// The last record of the key at a place among the keys.
-    pub fn last(&self, place: usize) -> Option<Record<'a>> {
-        self.events.records.get(self.last_event(place)?)
-    }
-
-    /// Whether all events of the key at a place among the keys are puts of one generation. No record is read for it.
-    pub fn has_one_life(&self, place: usize) -> bool {
-        let index = self.order.get(place);
-        let known = index.and_then(|index| self.has_one_life.get(to_usize(*index)));
-        known.is_some_and(|known| *known)
     }
 
     /// The events of the key at a place among the keys, oldest first. No page is read for them.
@@ -102,8 +88,8 @@ pub struct EventFold<'s, 'a> {
     last: Vec<u32>,
     /// The keys, if they are asked for.
     keys: Option<KeyTexts>,
-    /// For each of these keys, by its number, whether all its events are puts of one generation.
-    has_one_life: Vec<bool>,
+    /// Whether each record is compared with the one of its key before it.
+    compares: bool,
 }
 
 /// A record of a requested key.
@@ -151,14 +137,22 @@ impl<'s, 'a> EventFold<'s, 'a> {
         }
     }
 
+    /// The same for keys whose records another fold has compared with each other.
+    pub fn compared_by_key(store: &'s Store<'a>) -> Self {
+        Self {
+            compares: false,
+            ..Self::by_key(store)
+        }
+    }
+
     fn new(store: &'s Store<'a>) -> Self {
         Self {
             store,
             events: Events::none(store),
             numbers: KeyNumbers::default(),
             last: Vec::new(),
-            has_one_life: Vec::new(),
             keys: None,
+            compares: true,
         }
     }
 
@@ -167,29 +161,23 @@ impl<'s, 'a> EventFold<'s, 'a> {
         let ChosenRecord { record, place, id } = chosen;
         let event = to_u32(self.events.before.len());
         let number = self.numbers.add(*id);
-        let (before, continues) = match self.last.get_mut(number) {
-            Some(last) => {
-                let before = self.events.records.placed(to_usize(*last));
-                let before = before.as_ref().map(Predecessor::from);
-                compare(self.store, before.as_ref(), record);
-                let continues = before.is_some_and(|before| before.is_continued_by(record));
-                let ascends = before.is_some_and(|before| before.revision() < record.revision);
-                if let Some(has_one_life) = self.has_one_life.get_mut(number) {
-                    *has_one_life &= !record.tombstone && continues && ascends;
-                }
-                (std::mem::replace(last, event), continues)
-            }
+        let last = self.last.get(number).copied();
+        let before = last.and_then(|last| self.events.records.placed(to_usize(last)));
+        let before = before.as_ref().map(Predecessor::from);
+        if self.compares {
+            compare(self.store, before.as_ref(), record);
+        }
+        let continues = before.is_some_and(|before| before.is_continued_by(record));
+        match self.last.get_mut(number) {
+            Some(last) => *last = event,
             None => {
-                compare(self.store, None, record);
                 self.last.push(event);
                 if let Some(keys) = &mut self.keys {
                     keys.push(key);
-                    self.has_one_life.push(!record.tombstone);
                 }
-                (NONE, false)
             }
-        };
-        self.events.before.push(before);
+        }
+        self.events.before.push(last.unwrap_or(NONE));
         self.events.records.push(record, *place, continues);
     }
 
@@ -205,11 +193,7 @@ impl<'s, 'a> EventFold<'s, 'a> {
     /// The events by key, after the last record.
     pub fn into_keyed(self) -> KeyedEvents<'a> {
         let Self {
-            events,
-            last,
-            has_one_life,
-            keys,
-            ..
+            events, last, keys, ..
         } = self.without_numbers();
         let texts = keys.unwrap_or_default();
         let order = texts.in_order();
@@ -217,7 +201,6 @@ impl<'s, 'a> EventFold<'s, 'a> {
             events,
             texts,
             last,
-            has_one_life,
             order,
         }
     }

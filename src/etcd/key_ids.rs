@@ -109,6 +109,25 @@ impl KeyNumbers {
     }
 }
 
+/// Keys by their ids.
+#[derive(Debug, Default)]
+pub struct KeySet {
+    ids: KeyIds,
+    numbers: KeyNumbers,
+}
+
+impl KeySet {
+    /// Adds a key.
+    pub fn add(&mut self, key: &[u8]) {
+        self.numbers.add(self.ids.of(key));
+    }
+
+    /// Whether a key was added.
+    pub fn contains(&self, key: &[u8]) -> bool {
+        self.numbers.get(self.ids.of(key)).is_some()
+    }
+}
+
 /// An index as a number of 32 bits. A list with more entries than that is larger than any memory.
 pub fn to_u32(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)

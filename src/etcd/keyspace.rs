@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::key_ids::{KeyId, KeyIds, KeyNumbers, to_usize};
+use super::key_ids::{KeyId, KeyIds, KeyNumbers, KeySet, to_usize};
 use super::key_texts::KeyTexts;
 use super::passed_record::PassedRecord;
 use super::record::Record;
@@ -227,6 +227,41 @@ struct NewestOfKeys<'s, 'a, const N: usize> {
     keys: KeyTexts,
     /// The newest records of each key, by its number: the next record of the key is compared with them.
     newest: [RecordList<'a>; N],
+    /// For each key, by its number, whether all its records are puts of one generation, in the order of revisions.
+    has_one_life: Vec<bool>,
+}
+
+/// Which keys were never deleted, and which were.
+#[derive(Debug)]
+pub struct KeyLives {
+    /// The keys that were never deleted, in no order.
+    pub never_deleted: KeyTexts,
+    /// All other keys.
+    pub deleted: KeySet,
+}
+
+impl KeyLives {
+    /// Folds all records of the keys for which `wanted` is true. The pass reads records of all keys for something else as
+    /// well.
+    pub fn read<'a>(
+        store: &Store<'a>,
+        wanted: &(dyn Fn(&[u8]) -> bool + Sync),
+        also: Also<'_, 'a>,
+    ) -> Self {
+        let newest = NewestOfKeys::fold(store, [AtRevision::HEAD], wanted, true, Some(also));
+        let mut lives = Self {
+            never_deleted: KeyTexts::default(),
+            deleted: KeySet::default(),
+        };
+        let keys = newest.keys.iter().zip(newest.has_one_life);
+        for (key, has_one_life) in keys {
+            match has_one_life {
+                true => lives.never_deleted.push(key),
+                false => lives.deleted.add(key),
+            }
+        }
+        lives
+    }
 }
 
 impl<'s, 'a, const N: usize> NewestOfKeys<'s, 'a, N> {
@@ -256,6 +291,7 @@ impl<'s, 'a, const N: usize> NewestOfKeys<'s, 'a, N> {
             store,
             numbers: KeyNumbers::default(),
             keys: KeyTexts::default(),
+            has_one_life: Vec::new(),
             newest: [(); N].map(|()| RecordList::new(reader)),
         };
         let (needs, mut add) = also.map(|also| (also.needs, also.add)).unzip();
@@ -286,6 +322,7 @@ impl<'s, 'a, const N: usize> NewestOfKeys<'s, 'a, N> {
         let number = self.numbers.add(chosen.id);
         if number == self.keys.len() {
             self.keys.push(key);
+            self.has_one_life.push(!record.tombstone);
             self.newest.iter_mut().for_each(RecordList::push_none);
         }
         let of_each = self.newest.iter_mut().zip(chosen.is_evidence);
@@ -296,6 +333,12 @@ impl<'s, 'a, const N: usize> NewestOfKeys<'s, 'a, N> {
             if compared != Some(before) {
                 let known = known.as_ref().map(Predecessor::from);
                 compare(self.store, known.as_ref(), record);
+                if let (Some(known), Some(has_one_life)) =
+                    (known, self.has_one_life.get_mut(number))
+                {
+                    *has_one_life &= !record.tombstone && known.is_continued_by(record);
+                    *has_one_life &= known.revision() < record.revision;
+                }
                 compared = Some(before);
             }
             // In a damaged file the walk may not follow the order of revisions.

@@ -34,7 +34,7 @@ use super::scope::Scope;
 use super::select::{Selection, Which};
 use super::served_version::{StoredVersion, put_into_served};
 use decide::Decision;
-use events::{RecoveryEvents, Wanted};
+use events::{Read, RecoveryEvents, Wanted};
 use volumes::{Claim, InCluster, Volumes};
 
 pub use super::served_version::Release;
@@ -182,14 +182,21 @@ impl<'q, 'a> Recovery<'q, 'a> {
         let at = filters.resolve_at(own, question, &which)?;
         let head = store.at(None)?;
         let selection = which.select(&[(store, head)], question.keyring())?;
-        let catalog = question.catalog();
         let scope = which.scope();
         let has_no_address = which.words().is_empty();
+        let is_whole = has_no_address && scope.is_all();
+        let known = (!is_whole).then(|| question.catalog());
         let covers = |key: &[u8]| {
-            selection.covers(key) || (has_no_address && is_namespace_of(key, &scope, catalog))
+            let is_namespace = |catalog| has_no_address && is_namespace_of(key, &scope, catalog);
+            selection.covers(key) || known.is_some_and(is_namespace)
         };
         let wanted = at.is_none().then_some(&covers as Wanted<'_>);
-        let (history, events) = RecoveryEvents::read_with_history(question, catalog, wanted);
+        let Read {
+            history,
+            events,
+            live,
+        } = RecoveryEvents::read(question, known, wanted);
+        let catalog = question.catalog();
         let (after, to) = resolve_events(range, None, question, &which)?;
         let has_times = filters.since.is_some() || filters.until.is_some();
         let has_range = after.0 > 0 || to.0 != i64::MAX || has_times;
@@ -199,7 +206,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
             at,
             earlier: EarlierLives::if_range(has_range),
         };
-        let all = events.all();
+        let all = (events.all(), live);
         let Plan {
             mut items,
             versions,

@@ -23,6 +23,7 @@ use crate::query::read_ahead::read_ahead;
 use crate::query::timeline::{Seen, StillEncrypted, TimesFold};
 
 use super::helm::{self, Release, Releases};
+use super::live_keys::MarkedRecords;
 
 /// Logical cluster, namespace and name.
 type ServiceName = (ClusterName, String, String);
@@ -157,7 +158,8 @@ struct OpenLife {
 
 /// The newest object under a key at the record that is read.
 struct LastSeen {
-    place: usize,
+    /// Its index in [`ObjectHistory::objects`].
+    place: u32,
     /// Whether a record proves that it exists at the newest revision. A record from a freed page does not.
     is_proved: bool,
 }
@@ -263,11 +265,12 @@ struct Fold<'f, 'a> {
     history: ObjectHistory,
     last_seen: CompactMap<KeyId, LastSeen>,
     open: HashMap<Namespace, OpenLife>,
+    marked: MarkedRecords<'a>,
 }
 
-impl Fold<'_, '_> {
+impl<'a> Fold<'_, 'a> {
     /// Adds the next record, which has this key.
-    fn add(&mut self, record: &Record<'_>, key: &[u8], read: ReadRecord) {
+    fn add(&mut self, record: &Record<'a>, key: &[u8], read: ReadRecord) {
         let history = &mut self.history;
         history.has_encrypted |= read.is_encrypted;
         let has_mark = read.object.as_ref().is_some_and(|object| object.has_mark);
@@ -278,8 +281,10 @@ impl Fold<'_, '_> {
         if has_mark {
             history.marks.push(record.revision);
         }
-        if is_proved {
-            history.mark_key(key, has_mark);
+        if is_proved && has_mark {
+            self.marked.insert(key.into(), *record);
+        } else if is_proved && !self.marked.is_empty() {
+            self.marked.remove(key);
         }
         if record.tombstone {
             if let Some(was) = self.last_seen.remove(&read.key) {
@@ -299,10 +304,10 @@ impl Fold<'_, '_> {
         }
     }
 
-    /// The history after the last record.
-    fn finish(mut self) -> ObjectHistory {
+    /// The history after the last record, with the newest records of the terminating keys.
+    fn finish(mut self) -> (ObjectHistory, MarkedRecords<'a>) {
         for was in self.last_seen.into_values().filter(|was| was.is_proved) {
-            if let Some(object) = self.history.objects.get_mut(was.place) {
+            if let Some(object) = self.history.objects.get_mut(to_usize(was.place)) {
                 object.exists = true;
             }
         }
@@ -314,25 +319,28 @@ impl Fold<'_, '_> {
         }
         self.history.marks.sort_unstable();
         self.history.follow_owners();
-        self.history
+        self.history.terminating_keys = self.marked.keys().cloned().collect();
+        (self.history, self.marked)
     }
 }
 
 impl ObjectHistory {
     /// Reads it, by one pass over the store. If `times` is given, the pass also collects the times of the records, and if
-    /// `events` is given, the events. Both are only possible for the records of the state alone.
+    /// `events` is given, the events. Both are only possible for the records of the state alone. Returns also the newest
+    /// records of the keys whose newest object has a deletion timestamp.
     pub(in crate::query) fn read<'a>(
         store: &Store<'a>,
         keyring: &Keyring,
         catalog: &Catalog,
         mut times: Option<&mut TimesFold>,
         mut events: Option<(&EventChooser<'_, 'a>, &mut EventFold<'_, 'a>)>,
-    ) -> Self {
+    ) -> (Self, MarkedRecords<'a>) {
         let mut fold = Fold {
             store,
             history: Self::default(),
             last_seen: CompactMap::default(),
             open: HashMap::new(),
+            marked: MarkedRecords::new(),
         };
         let has_times = times.is_some();
         let is_read =
@@ -385,14 +393,6 @@ impl ObjectHistory {
         self.has_encrypted
     }
 
-    fn mark_key(&mut self, key: &[u8], has_mark: bool) {
-        if has_mark {
-            self.terminating_keys.insert(key.into());
-        } else if !self.terminating_keys.is_empty() {
-            self.terminating_keys.remove(key);
-        }
-    }
-
     /// Whether the object that exists under a key has a deletion timestamp.
     pub fn is_marked(&self, key: &[u8]) -> bool {
         self.terminating_keys.contains(key)
@@ -411,12 +411,18 @@ impl ObjectHistory {
             self.objects.push(Object::default());
         }
         let before = last_seen.get_mut(&key);
-        let is_same = before.as_ref().is_some_and(|before| before.place == place);
+        let is_same = before
+            .as_ref()
+            .is_some_and(|before| to_usize(before.place) == place);
         // A record from a freed page does not replace the object that the state has under the key.
         if let Some(before) = before.filter(|_| is_same) {
             before.is_proved |= is_proved;
         } else if is_proved || last_seen.get(&key).is_none_or(|before| !before.is_proved) {
-            let was = last_seen.insert(key, LastSeen { place, is_proved });
+            let seen = LastSeen {
+                place: to_u32(place),
+                is_proved,
+            };
+            let was = last_seen.insert(key, seen);
             // No page has the deletion of the object before, so its revision is not known.
             if let Some(was) = was {
                 self.leave(was.place, None);
@@ -432,8 +438,8 @@ impl ObjectHistory {
     }
 
     /// Removes an object from a key, at a main revision if that is known. An object may be stored under several keys.
-    fn leave(&mut self, place: usize, main: Option<i64>) {
-        if let Some(object) = self.objects.get_mut(place) {
+    fn leave(&mut self, place: u32, main: Option<i64>) {
+        if let Some(object) = self.objects.get_mut(to_usize(place)) {
             object.keys = object.keys.saturating_sub(1);
             object.deleted_at = main.filter(|_| object.keys == 0).into();
         }

@@ -184,7 +184,7 @@ mod tests {
             let (diagnostics, keyring) = (Diagnostics::new(), Keyring::default());
             let store = Store::open(&source, &diagnostics).unwrap();
             let catalog = read_full(&[(&store, AtRevision::HEAD)], &keyring);
-            let history = ObjectHistory::read(&store, &keyring, &catalog, None, None);
+            let history = ObjectHistory::read(&store, &keyring, &catalog, None, None).0;
             let by_key = Events::read_by_key(&store, |_| true);
             for place in 0..by_key.keys().len() {
                 for life in lives(&by_key.of_key(place)) {

@@ -1,6 +1,6 @@
 //! What exists of what was asked for, as far as a recovery reports it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::etcd::Record;
 use crate::k8s::catalog::{Catalog, Namespace};
@@ -12,14 +12,16 @@ pub struct LiveKeys<'a> {
     inside: HashMap<Namespace, usize>,
     /// The namespaces whose own objects are among the keys.
     namespaces: HashSet<Namespace>,
-    /// The newest puts of the keys whose object has a deletion timestamp, ascending by key.
-    pub terminating: Vec<Record<'a>>,
+    /// The newest puts of the keys whose object has a deletion timestamp.
+    pub terminating: MarkedRecords<'a>,
 }
 
+/// The newest record of each key whose object has a deletion timestamp.
+pub type MarkedRecords<'a> = BTreeMap<Box<[u8]>, Record<'a>>;
+
 impl<'a> LiveKeys<'a> {
-    /// Adds the next key, in ascending order. `terminating` is its newest put, if its object has a deletion timestamp.
-    pub(super) fn add(&mut self, key: &[u8], catalog: &Catalog, terminating: Option<Record<'a>>) {
-        self.terminating.extend(terminating);
+    /// Adds a key. The newest put of a terminating one is added to `terminating`.
+    pub fn add(&mut self, key: &[u8], catalog: &Catalog) {
         let Some(location) = catalog.locate(key) else {
             return;
         };

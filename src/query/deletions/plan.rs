@@ -170,14 +170,15 @@ const BATCH: usize = 256;
 /// How many keys are looked at together.
 const KEYS: usize = 4096;
 
-/// Lists what is to be brought back. `events` are those of the wanted keys and of others, if they were read already.
+/// Lists what is to be brought back. `events` are those of the wanted keys and of others, if they were read already; without
+/// those of the keys in `live`, which exist and were never deleted.
 pub fn plan<'a>(
     store: &Store<'a>,
     request: &Request<'_>,
     catalog: &Catalog,
     objects: &Objects<'_>,
     history: &ObjectHistory,
-    events: Option<&KeyedEvents<'a>>,
+    (events, live): (Option<&KeyedEvents<'a>>, LiveKeys<'a>),
 ) -> Plan<'a> {
     let mut plan = match request.at {
         Some(at) => as_of(store, at, request),
@@ -190,7 +191,7 @@ pub fn plan<'a>(
                     &read
                 }
             };
-            deleted(store, request, catalog, objects, history, events)
+            deleted(store, request, catalog, objects, history, (events, live))
         }
     };
     let is_read = |item: &&mut Item| !item.is_made_again || request.earlier == EarlierLives::Read;
@@ -249,7 +250,7 @@ fn deleted<'a>(
     catalog: &Catalog,
     objects: &Objects<'_>,
     history: &ObjectHistory,
-    by_key: &KeyedEvents<'a>,
+    (by_key, live): (&KeyedEvents<'a>, LiveKeys<'a>),
 ) -> Plan<'a> {
     let keyring = objects.keyring();
     let context = Context {
@@ -262,7 +263,7 @@ fn deleted<'a>(
     let mut plan = Plan {
         items: Vec::new(),
         versions: Events::none(store),
-        live: LiveKeys::default(),
+        live,
     };
     let keys = by_key.keys().enumerate();
     let keys: Vec<(usize, &[u8])> = keys.filter(|(_, key)| (request.wanted)(key)).collect();
@@ -285,8 +286,9 @@ fn deleted<'a>(
                 item
             }));
             if let Some(terminating) = live {
-                plan.live
-                    .add(key, catalog, terminating.map(|record| *record));
+                plan.live.add(key, catalog);
+                let record = terminating.map(|record| (Box::from(*key), *record));
+                plan.live.terminating.extend(record);
             }
         }
     }
@@ -295,8 +297,10 @@ fn deleted<'a>(
         let live = Keyspace::at(store, AtRevision::HEAD, |key| (request.wanted)(key)).live;
         plan.live = LiveKeys::default();
         for KeyEntry { key, record } in &live {
-            let terminating = history.is_marked(key).then_some(*record);
-            plan.live.add(key, catalog, terminating);
+            plan.live.add(key, catalog);
+            if history.is_marked(key) {
+                plan.live.terminating.insert(key.clone(), *record);
+            }
         }
         let exists = |item: &Item| {
             let of_key = |entry: &KeyEntry<'a>| entry.key.cmp(&item.key);
@@ -345,13 +349,6 @@ impl<'a> Context<'_, 'a> {
         (place, key): (usize, &[u8]),
         open: Open<'_, 'a>,
     ) -> KeyPlan<'a> {
-        // Most keys exist and were never deleted. Their records are not read.
-        if self.store.additional().is_empty() && by_key.has_one_life(place) {
-            return KeyPlan {
-                items: Vec::new(),
-                live: Some(self.terminating(key, || by_key.last(place))),
-            };
-        }
         let mut events = by_key.of_key(place);
         let live = live(self.store, &events);
         let read = |event: &PlacedEvent<'a>| by_key.read(event).map(|event| event.record);

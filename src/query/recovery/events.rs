@@ -1,44 +1,82 @@
 //! What a recovery has to know of objects that were not asked for: volumes and their classes, webhook configurations, and
-//! definitions of custom resources. Their events are read in the pass that reads the history of all objects.
+//! definitions of custom resources. Their events and those of deleted objects are read in the pass that reads the history of
+//! all objects.
 
 use crate::etcd::{AtRevision, EventChooser, EventFold, KeyEntry, KeyedEvents, Keyspace};
 use crate::k8s::catalog::{Catalog, Survey};
-use crate::query::deletions::{ObjectHistory, live};
+use crate::query::deletions::{LiveKeys, ObjectHistory, live};
 use crate::query::question::Question;
 
 /// Whether a key is wanted; called on all cores.
 pub type Wanted<'w> = &'w (dyn Fn(&[u8]) -> bool + Sync);
 
-/// The events of objects that were asked for, and of those that a recovery has to know besides.
+/// The events of objects that were asked for and deleted, and of those that a recovery has to know besides.
 #[derive(Debug)]
 pub struct RecoveryEvents<'a>(Option<KeyedEvents<'a>>);
 
+/// What one pass reads for a recovery, and another one before it.
+pub struct Read<'a> {
+    /// All objects.
+    pub history: ObjectHistory,
+    /// The events.
+    pub events: RecoveryEvents<'a>,
+    /// The keys that exist and have no events here, because they were never deleted.
+    pub live: LiveKeys<'a>,
+}
+
 impl<'a> RecoveryEvents<'a> {
-    /// Reads them and the history of all objects. The events of the keys for which `wanted` is true are read as well, and
-    /// the times of the timeline are collected, if they are not known yet: all in one pass.
-    pub fn read_with_history(
+    /// Reads them and the history of all objects. For `wanted` keys a first pass finds out which of them were deleted: only
+    /// their events are kept. It also finds the resources, unless they are `known`, as `wanted` may need them. The second
+    /// pass collects the times of the timeline as well, if they are not known yet.
+    pub fn read(
         question: &Question<'a>,
-        catalog: &Catalog,
+        known: Option<&Catalog>,
         wanted: Option<Wanted<'_>>,
-    ) -> (ObjectHistory, Self) {
-        let mut times = question.times_to_collect();
+    ) -> Read<'a> {
         let (store, keyring) = (question.store(), question.keyring());
-        let is_read = |key: &[u8]| {
-            wanted.is_some_and(|wanted| wanted(key))
-                || Survey::is_definition(key)
-                || is_storage(catalog, key)
-                || is_configuration(catalog, key)
-        };
-        let chooser = EventChooser::new(store, &is_read);
-        let mut fold = EventFold::by_key(store);
         // A fold over the state alone finds other contradictions than one over the records of all origins.
         let is_state = store.additional().is_empty();
+        let lives = wanted.filter(|_| is_state).map(|wanted| {
+            let is_read =
+                |key: &[u8]| wanted(key) || known.is_some_and(|known| is_other(known, key));
+            question.key_lives(&is_read)
+        });
+        let catalog = question.catalog();
+        let is_wanted = |key: &[u8]| wanted.is_some_and(|wanted| wanted(key));
+        let mut live = LiveKeys::default();
+        let deleted = lives.map(|lives| {
+            let keys = lives.never_deleted.iter();
+            for key in keys.filter(|key| is_wanted(key) && !is_other(catalog, key)) {
+                live.add(key, catalog);
+            }
+            lives.deleted
+        });
+        let is_deleted = |key: &[u8]| {
+            let deleted = deleted.as_ref();
+            deleted.is_none_or(|deleted| deleted.contains(key))
+        };
+        let is_read = |key: &[u8]| is_other(catalog, key) || is_wanted(key) && is_deleted(key);
+        let chooser = EventChooser::new(store, &is_read);
+        let mut fold = match deleted {
+            Some(_) => EventFold::compared_by_key(store),
+            None => EventFold::by_key(store),
+        };
         let events = is_state.then_some((&chooser, &mut fold));
-        let history = ObjectHistory::read(store, keyring, catalog, times.as_mut(), events);
+        let mut times = question.times_to_collect();
+        let (history, marked) =
+            ObjectHistory::read(store, keyring, catalog, times.as_mut(), events);
         if let Some(times) = times {
             question.use_times(times);
         }
-        (history, Self(is_state.then(|| fold.into_keyed())))
+        let marked = marked.into_iter();
+        let marked = marked.filter(|(key, _)| is_wanted(key) && !is_read(key));
+        live.terminating = marked.collect();
+        let events = Self(is_state.then(|| fold.into_keyed()));
+        Read {
+            history,
+            events,
+            live,
+        }
     }
 
     /// The events, if they were read in that pass.
@@ -64,6 +102,11 @@ impl<'a> RecoveryEvents<'a> {
         });
         live.collect()
     }
+}
+
+/// Whether a recovery has to know an object, whether it was asked for or not.
+fn is_other(catalog: &Catalog, key: &[u8]) -> bool {
+    Survey::is_definition(key) || is_storage(catalog, key) || is_configuration(catalog, key)
 }
 
 /// Whether a key is that of a PersistentVolume or a StorageClass.

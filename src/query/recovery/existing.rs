@@ -86,7 +86,7 @@ fn terminating(
     let catalog = question.catalog();
     let mut found = Vec::new();
     // The history has already read the metadata of all objects, so only objects with a timestamp are decrypted.
-    for record in &live.terminating {
+    for record in live.terminating.values() {
         let location = catalog.locate(record.key);
         let is_namespace = location.is_some_and(|location| location.is_namespace());
         let cluster = location.and_then(|location| location.cluster);

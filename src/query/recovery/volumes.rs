@@ -12,7 +12,7 @@ use crate::etcd::Record;
 use crate::k8s::catalog::ClusterName;
 use crate::k8s::object::text;
 
-use super::super::deletions::{EarlierLives, Item, ObjectHistory, Request, plan};
+use super::super::deletions::{EarlierLives, Item, LiveKeys, ObjectHistory, Request, plan};
 use super::super::question::Question;
 use super::events::{RecoveryEvents, is_storage};
 
@@ -139,7 +139,7 @@ impl Volumes {
             catalog,
             question.objects(),
             history,
-            events.all(),
+            (events.all(), LiveKeys::default()),
         );
         for item in plan.items {
             if let Some(event) = plan.versions.get(item.version) {
