@@ -188,6 +188,24 @@ fn writes(answer: &Value, list: &str, field: &str) -> BTreeMap<String, u64> {
 }
 
 #[test]
+fn a_fight_is_found_although_other_keys_are_written_in_between() {
+    let mut cluster = Cluster::new();
+    let mut last_flip = 0;
+    for (round, mode) in ["a", "b", "a", "b", "a"].into_iter().enumerate() {
+        let manager = if mode == "a" { "alpha" } else { "beta" };
+        last_flip = cluster.write(manager, "fought", &[("mode", mode)]);
+        for other in ["other-1", "other-2"] {
+            cluster.write("alpha", other, &[("round", &round.to_string())]);
+        }
+    }
+    let scratch = Scratch::new("churn-between");
+    let path = scratch.file("db", &cluster.store.builder().build().bytes);
+    let expected = json!([{"key": "/registry/configmaps/shop/fought", "path": "data.mode",
+        "managers": ["alpha", "beta"], "flips": 3, "newest_revision": last_flip}]);
+    assert_eq!(answer(&path.display().to_string())["fights"], expected);
+}
+
+#[test]
 fn planted_fights_and_writes_without_a_change_are_found_and_nothing_else() {
     let planted = planted("found");
     let answer = answer(&planted.db);

@@ -54,13 +54,23 @@ pub(super) struct PageOwners(Mutex<Owners>);
 struct Owners {
     /// The first owners of groups of pages, by page id divided by [`PAGES_TOGETHER`]. A map and not a list, because the
     /// only page of a sparse file may be its last.
-    first: CompactMap<u64, [u16; PAGES_TOGETHER]>,
+    first: CompactMap<u64, Group>,
+    /// The first owners of the few pages that belong to another bucket than the others of their group.
+    apart: FastMap<u64, u16>,
     /// The second owners of the few pages that have two.
     second: FastMap<u64, u16>,
 }
 
+/// The pages of a group that one bucket has claimed first.
+#[derive(Debug)]
+struct Group {
+    bucket: u16,
+    /// A bit for each page, the lowest for the first.
+    pages: u64,
+}
+
 /// How many neighbouring pages share one entry.
-const PAGES_TOGETHER: usize = 64;
+const PAGES_TOGETHER: u64 = 64;
 
 /// The result of claiming a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,18 +86,26 @@ pub(super) enum Claim {
 impl PageOwners {
     /// Claims a page for the bucket with this number (from 1).
     pub(super) fn claim(&self, pgid: u64, bucket: u16) -> Claim {
-        let together = PAGES_TOGETHER as u64;
-        let Ok(place) = usize::try_from(pgid % together) else {
-            return Claim::Refused;
-        };
         let mut owners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Owners { first, second } = &mut *owners;
-        let pages = first.get_or_insert(pgid / together, || [0; PAGES_TOGETHER]);
-        let Some(first) = pages.and_then(|pages| pages.get_mut(place)) else {
+        let Owners {
+            first,
+            apart,
+            second,
+        } = &mut *owners;
+        let group = first.get_or_insert(pgid / PAGES_TOGETHER, || Group { bucket, pages: 0 });
+        let Some(group) = group else {
             return Claim::Refused;
         };
-        if *first == 0 || *first == bucket {
-            *first = bucket;
+        let page = 1 << (pgid % PAGES_TOGETHER);
+        let first = if group.bucket == bucket && !apart.contains_key(&pgid) {
+            group.pages |= page;
+            bucket
+        } else if group.pages & page != 0 {
+            group.bucket
+        } else {
+            *apart.entry(pgid).or_insert(bucket)
+        };
+        if first == bucket {
             // The first owner also learns that the page is shared.
             return match second.contains_key(&pgid) {
                 true => Claim::Shared,
@@ -98,5 +116,40 @@ impl PageOwners {
             true => Claim::Shared,
             false => Claim::Refused,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::HashMap;
+
+    use super::*;
+
+    #[test]
+    fn a_page_belongs_to_the_two_buckets_that_claim_it_first() {
+        let owners = PageOwners::default();
+        let mut known: HashMap<u64, Vec<u16>> = HashMap::new();
+        let (mut state, mut shared, mut refused) = (1_u64, 0, 0);
+        for _ in 0..20_000 {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let pgid = (state >> 33) % 300;
+            let bucket = u16::try_from((state >> 50) % 5 + 1).unwrap();
+            let claimed = known.entry(pgid).or_default();
+            if !claimed.contains(&bucket) && claimed.len() < 2 {
+                claimed.push(bucket);
+            }
+            let expected = match claimed.as_slice() {
+                [_] => Claim::Own,
+                both if both.contains(&bucket) => Claim::Shared,
+                _ => Claim::Refused,
+            };
+            assert_eq!(owners.claim(pgid, bucket), expected, "{pgid} {bucket}");
+            shared += usize::from(expected == Claim::Shared);
+            refused += usize::from(expected == Claim::Refused);
+        }
+        assert!(shared > 100 && refused > 100, "{shared} {refused}");
     }
 }

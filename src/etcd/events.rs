@@ -342,6 +342,24 @@ impl<'a> Events<'a> {
         updated
     }
 
+    /// The indexes of all events key by key, those of a key oldest first. No page is read for it.
+    pub fn by_key(&self) -> impl Iterator<Item = usize> + use<'_, 'a> {
+        let mut is_last = vec![true; self.len()];
+        for before in (0..self.len()).filter_map(|index| self.before(index)) {
+            if let Some(is_last) = is_last.get_mut(before) {
+                *is_last = false;
+            }
+        }
+        let keys = is_last.into_iter().enumerate();
+        let keys = keys.filter(|(_, is_last)| *is_last);
+        keys.flat_map(|(last, _)| {
+            let newest_first = std::iter::successors(Some(last), |index| self.before(*index));
+            let mut of_key: Vec<usize> = newest_first.collect();
+            of_key.reverse();
+            of_key
+        })
+    }
+
     /// All events, oldest first. Reversed, newest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Event<'a>> + '_ {
         (0..self.len()).filter_map(|index| self.get(index))

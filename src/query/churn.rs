@@ -5,14 +5,10 @@
 
 mod fights;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::hash::BuildHasher as _;
-
-use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 
 use crate::arrange::Arrange as _;
-use crate::etcd::key_ids::to_usize;
 
 use super::event_list::EventList;
 use super::event_log::{Event, EventFilters, EventLog, EventType};
@@ -61,21 +57,37 @@ impl ChurnRow {
         }
     }
 
-    /// Adds an event.
-    fn add(&mut self, event: &Event<'_>, step: usize, time: Option<i64>) {
-        self.writes = self.writes.saturating_add(1);
+    /// One event: the part of the period that it is in, and its time.
+    fn of_event(event: &Event<'_>, step: usize, time: Option<i64>) -> Self {
         let is_deletion = event.event_type == EventType::Delete;
-        self.deletions = self.deletions.saturating_add(is_deletion.into());
-        let bytes = event.record.value.len() as u64;
-        self.bytes = self.bytes.saturating_add(bytes);
-        if let Some(count) = self.over_time.get_mut(step) {
-            *count = count.saturating_add(1);
+        let mut over_time = [0; STEPS];
+        if let Some(count) = over_time.get_mut(step) {
+            *count = 1;
         }
-        if let Some(time) = time {
-            let (first, last) = self.times.unwrap_or((time, time));
-            self.times = Some((first.min(time), last.max(time)));
+        Self {
+            group: Group::Total,
+            writes: 1,
+            deletions: is_deletion.into(),
+            bytes: event.record.value.len() as u64,
+            over_time,
+            times: time.zip(time),
+            example: event.record.revision.main,
         }
-        self.example = self.example.max(event.record.revision.main);
+    }
+
+    /// Adds the events of another row.
+    fn add(&mut self, other: &Self) {
+        self.writes = self.writes.saturating_add(other.writes);
+        self.deletions = self.deletions.saturating_add(other.deletions);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        for (count, other) in self.over_time.iter_mut().zip(other.over_time) {
+            *count = count.saturating_add(other);
+        }
+        if let Some((first, last)) = other.times {
+            let (known_first, known_last) = self.times.unwrap_or((first, last));
+            self.times = Some((known_first.min(first), known_last.max(last)));
+        }
+        self.example = self.example.max(other.example);
     }
 }
 
@@ -110,33 +122,39 @@ pub struct Churn {
     pub period: Period,
     /// All events.
     pub total: ChurnRow,
-    /// By field manager, most writes first.
-    pub managers: Vec<ChurnRow>,
+    /// By field manager.
+    pub managers: ChurnRows,
     /// By resource.
-    pub resources: Vec<ChurnRow>,
+    pub resources: ChurnRows,
     /// By namespace.
-    pub namespaces: Vec<ChurnRow>,
+    pub namespaces: ChurnRows,
     /// By key.
-    pub keys: Vec<ChurnRow>,
+    pub keys: ChurnRows,
     /// Fields that two managers flip, most flips first.
     pub fights: Vec<Fight>,
     /// Keys with updates that changed nothing but managedFields, most updates first.
     pub no_changes: Vec<NoChange>,
     /// Lease objects that were written more than once, most writes first.
-    pub leases: Vec<ChurnRow>,
+    pub leases: ChurnRows,
 }
 
 impl Churn {
-    /// Counts the events of a question that pass the filters.
+    /// Counts the events of a question that pass the filters. A list has at most so many rows.
     ///
     /// # Errors
     /// If no event passes. The error has the reason.
-    pub fn read(question: &Question<'_>, filters: &EventFilters) -> Result<Self, NoAnswer> {
+    pub fn read(
+        question: &Question<'_>,
+        filters: &EventFilters,
+        most: usize,
+    ) -> Result<Self, NoAnswer> {
         let log = EventLog::read(question, filters)?;
         let mut events = log.newest()?;
         events.reverse();
         let mut comparison = log.comparison();
-        let mut count = Count::new(question, &events);
+        let mut count = Count::new(question, &events, most);
+        // Key by key, so that of the changes of fields only those of one key are kept.
+        let events = events.by_key();
         each_update(&events, &mut comparison, |event, update| {
             count.event(event, update);
             Ok::<_, NoAnswer>(())
@@ -145,71 +163,79 @@ impl Churn {
     }
 }
 
-/// Rows that are being counted. Each group is kept once, in its row: a store has as many groups as keys.
-#[derive(Default)]
-struct Rows {
-    rows: Vec<ChurnRow>,
-    hasher: RandomState,
-    /// The index of the row of each group.
-    indexes: HashTable<u32>,
+/// Rows that are being counted.
+type Counting = BTreeMap<Group, ChurnRow>;
+
+/// Adds the events of a row to the row of a group.
+fn add_to(rows: &mut Counting, group: Group, events: &ChurnRow) {
+    let row = rows.entry(group);
+    let row = row.or_insert_with_key(|group| ChurnRow::new(group.clone()));
+    row.add(events);
 }
 
-impl Rows {
-    /// The row of a group; a new one if it has none.
-    fn row(&mut self, group: Group) -> Option<&mut ChurnRow> {
-        let hash = self.hasher.hash_one(&group);
-        let is_of_group = |index: &u32| self.group_at(*index) == Some(&group);
-        let index = match self.indexes.find(hash, is_of_group) {
-            Some(index) => *index,
-            None => self.add(hash, group)?,
-        };
-        self.rows.get_mut(to_usize(index))
+/// Which of two rows comes first: the one with more writes, then by name.
+fn order(a: &ChurnRow, b: &ChurnRow) -> Ordering {
+    (b.writes, &a.group).cmp(&(a.writes, &b.group))
+}
+
+/// The first rows of a list, in their order, and how many the list has.
+#[derive(Debug, Default)]
+pub struct ChurnRows {
+    /// The first rows.
+    pub first: Vec<ChurnRow>,
+    /// The number of all rows.
+    pub count: usize,
+}
+
+impl ChurnRows {
+    /// Adds a row. Of the rows that come after the first `most` ones few are kept.
+    fn add(&mut self, row: ChurnRow, most: usize) {
+        /// How many rows are kept before they are sorted.
+        const SPARE: usize = 1024;
+        self.first.push(row);
+        self.count = self.count.saturating_add(1);
+        if self.first.len() > most.saturating_mul(2).saturating_add(SPARE) {
+            self.sort(most);
+        }
     }
 
-    /// Adds the row of a group that has none, and returns its index.
-    fn add(&mut self, hash: u64, group: Group) -> Option<u32> {
-        let index = u32::try_from(self.rows.len()).ok()?;
-        self.rows.push(ChurnRow::new(group));
-        let (rows, hasher) = (&self.rows, &self.hasher);
-        self.indexes.insert_unique(hash, index, |index| {
-            let row = rows.get(to_usize(*index));
-            row.map_or(0, |row| hasher.hash_one(&row.group))
-        });
-        Some(index)
+    /// Sorts the rows, and leaves the first `most` ones.
+    fn sort(&mut self, most: usize) {
+        self.first.arrange_by(order);
+        self.first.truncate(most);
     }
 
-    fn group_at(&self, index: u32) -> Option<&Group> {
-        let row = self.rows.get(to_usize(index))?;
-        Some(&row.group)
-    }
-
-    /// The rows with the most writes first, then by name.
-    fn sorted(self) -> Vec<ChurnRow> {
-        let Self {
-            mut rows, indexes, ..
-        } = self;
-        // It is only needed to add events.
-        drop(indexes);
-        rows.arrange_by(|a, b| (b.writes, &a.group).cmp(&(a.writes, &b.group)));
-        rows
+    /// The first `most` of all rows.
+    fn new(rows: Counting, most: usize) -> Self {
+        let mut first: Vec<ChurnRow> = rows.into_values().collect();
+        let count = first.len();
+        first.arrange_by(order);
+        first.truncate(most);
+        Self { first, count }
     }
 }
 
-/// The counts up to an event.
+/// The counts up to an event. Events are added key by key.
 struct Count<'q, 'a> {
     question: &'q Question<'a>,
+    /// How many rows a list has at most.
+    most: usize,
     period: Period,
     total: ChurnRow,
-    managers: Rows,
-    /// The rows by resource, by namespace and by key.
-    groupings: [(Grouping<'q>, Rows); 3],
+    managers: Counting,
+    /// The rows by resource and by namespace.
+    groupings: [(Grouping<'q>, Counting); 2],
+    /// The events of the last key.
+    key: Option<(Box<[u8]>, ChurnRow)>,
+    keys: ChurnRows,
+    leases: ChurnRows,
     fights: Fights,
     no_changes: BTreeMap<Box<[u8]>, NoChange>,
 }
 
 impl<'q, 'a> Count<'q, 'a> {
     /// No counts yet. The events, in the order of revisions, are needed for the period and for the groups.
-    fn new(question: &'q Question<'a>, events: &EventList<'_, '_>) -> Self {
+    fn new(question: &'q Question<'a>, events: &EventList<'_, '_>, most: usize) -> Self {
         let mut mains = events.mains();
         let first = mains.next().unwrap_or(0);
         let revisions = (first, mains.last().unwrap_or(first));
@@ -219,14 +245,18 @@ impl<'q, 'a> Count<'q, 'a> {
         let grouping = |by| {
             // The depth is for prefixes, which are not counted here.
             let grouping = Grouping::new(by, 1, question.catalog(), keys());
-            (grouping, Rows::default())
+            (grouping, Counting::new())
         };
         Self {
             question,
+            most,
             period: Period { revisions, times },
             total: ChurnRow::new(Group::Total),
-            managers: Rows::default(),
-            groupings: [SpaceBy::Resource, SpaceBy::Namespace, SpaceBy::Key].map(grouping),
+            managers: Counting::new(),
+            groupings: [SpaceBy::Resource, SpaceBy::Namespace].map(grouping),
+            key: None,
+            keys: ChurnRows::default(),
+            leases: ChurnRows::default(),
             fights: Fights::default(),
             no_changes: BTreeMap::new(),
         }
@@ -234,42 +264,56 @@ impl<'q, 'a> Count<'q, 'a> {
 
     /// Adds an event to every row that it belongs to.
     fn event(&mut self, event: &Event<'_>, update: Update) {
+        let key = event.record.key;
+        if self.key.as_ref().is_none_or(|(known, _)| **known != *key) {
+            self.finish_key();
+            self.key = Some((key.into(), ChurnRow::new(Group::Key(key.into()))));
+        }
         let main = event.record.revision.main;
         let time = self.question.timeline().clock().estimate(main);
         let step = self.period.step_of(main, time);
-        self.total.add(event, step, time);
-        let add = |rows: &mut Rows, group: Group| {
-            if let Some(row) = rows.row(group) {
-                row.add(event, step, time);
-            }
-        };
-        for (grouping, rows) in &mut self.groupings {
-            add(rows, grouping.group_of(event.record.key));
+        let one = ChurnRow::of_event(event, step, time);
+        if let Some((_, row)) = &mut self.key {
+            row.add(&one);
         }
         let Update { managers, fields } = update;
         if managers.is_empty() {
             let is_deletion = event.event_type == EventType::Delete;
-            add(
-                &mut self.managers,
-                match is_deletion {
-                    true => Group::Deletions,
-                    false => Group::UnknownManager,
-                },
-            );
+            let group = match is_deletion {
+                true => Group::Deletions,
+                false => Group::UnknownManager,
+            };
+            add_to(&mut self.managers, group, &one);
         }
         for manager in &managers {
-            add(&mut self.managers, Group::Manager(manager.clone()));
+            add_to(&mut self.managers, Group::Manager(manager.clone()), &one);
         }
-        let main = event.record.revision.main;
         match fields {
             None => {}
             Some(fields) if fields.is_empty() => self.no_change(event, managers),
             Some(fields) => {
                 for field in &fields {
-                    self.fights.add(event.record.key, field, &managers, main);
+                    self.fights.add(key, field, &managers, main);
                 }
             }
         }
+    }
+
+    /// Adds the row of the last key to the rows that it belongs to.
+    fn finish_key(&mut self) {
+        let Some((key, row)) = self.key.take() else {
+            return;
+        };
+        self.total.add(&row);
+        for (grouping, rows) in &mut self.groupings {
+            add_to(rows, grouping.group_of(&key), &row);
+        }
+        let location = self.question.catalog().locate(&key);
+        let name = location.map(|location| location.resource.plural_with_group());
+        if row.writes > 1 && name.as_deref() == Some("leases.coordination.k8s.io") {
+            self.leases.add(row.clone(), self.most);
+        }
+        self.keys.add(row, self.most);
     }
 
     /// Adds an update that changed nothing but managedFields.
@@ -294,30 +338,24 @@ impl<'q, 'a> Count<'q, 'a> {
     }
 
     /// The result, after the last event.
-    fn finish(self) -> Churn {
-        let [resources, namespaces, keys] = self.groupings.map(|(_, rows)| rows.sorted());
-        let catalog = self.question.catalog();
-        let is_lease = |row: &&ChurnRow| {
-            let Group::Key(key) = &row.group else {
-                return false;
-            };
-            let location = catalog.locate(key);
-            let name = location.map(|location| location.resource.plural_with_group());
-            row.writes > 1 && name.as_deref() == Some("leases.coordination.k8s.io")
-        };
-        let leases = keys.iter().filter(is_lease).cloned().collect();
+    fn finish(mut self) -> Churn {
+        self.finish_key();
+        let most = self.most;
+        self.keys.sort(most);
+        self.leases.sort(most);
+        let [resources, namespaces] = self.groupings.map(|(_, rows)| ChurnRows::new(rows, most));
         let mut no_changes: Vec<NoChange> = self.no_changes.into_values().collect();
         no_changes.arrange_by_key(|row| std::cmp::Reverse(row.writes));
         Churn {
             period: self.period,
             total: self.total,
-            managers: self.managers.sorted(),
+            managers: ChurnRows::new(self.managers, most),
             resources,
             namespaces,
-            keys,
+            keys: self.keys,
             fights: self.fights.finish(),
             no_changes,
-            leases,
+            leases: self.leases,
         }
     }
 }

@@ -26,7 +26,7 @@ const LEAST_EVENTS: usize = 4096;
 const READ_BYTES: usize = 32 << 20;
 
 /// The managers of an event are not known from the pass.
-const UNKNOWN: u32 = u32::MAX;
+const UNKNOWN: u16 = u16::MAX;
 
 /// The managers of the events of a history.
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ pub struct ManagerHistory {
     /// The different lists of managers.
     lists: Vec<Vec<String>>,
     /// For each event, the index of its list.
-    of_event: Vec<u32>,
+    of_event: Vec<u16>,
 }
 
 /// What is read of the value of an event.
@@ -106,7 +106,7 @@ impl ManagerHistory {
     ) -> Vec<Vec<String>> {
         let known = |index: usize| {
             let number = *self.of_event.get(first.saturating_add(index))?;
-            self.lists.get(usize::try_from(number).ok()?)
+            self.lists.get(usize::from(number))
         };
         let unknown = batch.iter().enumerate();
         let unknown = unknown.filter(|(index, _)| known(*index).is_none());
@@ -146,7 +146,7 @@ fn read<'v>(event: &Event<'v>, is_updated: bool, keyring: &Keyring) -> Read<'v> 
 struct Fold {
     history: ManagerHistory,
     /// The index of each list.
-    numbers: HashMap<Vec<String>, u32>,
+    numbers: HashMap<Vec<String>, u16>,
     /// By the revision of a version, what the next one is compared with.
     digests: CompactMap<Revision, StoredDigest>,
 }
@@ -172,7 +172,7 @@ impl Fold {
     }
 
     /// The index of a list of managers.
-    fn number_of(&mut self, key: &[u8], writers: &[StoredWriter]) -> Option<u32> {
+    fn number_of(&mut self, key: &[u8], writers: &[StoredWriter]) -> Option<u16> {
         let names = writers
             .iter()
             .map(|writer| manager_text(key, &writer.manager, &writer.subresource));
@@ -180,7 +180,8 @@ impl Fold {
         if let Some(number) = self.numbers.get(&names) {
             return Some(*number);
         }
-        let number = u32::try_from(self.history.lists.len()).ok()?;
+        let next = u16::try_from(self.history.lists.len());
+        let number = next.ok().filter(|number| *number != UNKNOWN)?;
         self.history.lists.push(names.clone());
         self.numbers.insert(names, number);
         Some(number)

@@ -12,6 +12,21 @@ use memmap2::{Mmap, MmapOptions};
 use std::fs::File;
 use std::io;
 
+/// Lets the allocator of glibc map each allocation of a megabyte or more by itself. Its own limit grows up to 32 MB when
+/// such allocations are freed. Then long lists grow between small allocations, and what they leave cannot be used again
+/// nor given back: up to a third of the memory of a run.
+fn keep_large_allocations_apart() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        const MAPPED_BYTES: libc::c_int = 1 << 20;
+        // SAFETY: `mallopt` sets two numbers of the allocator under its lock.
+        unsafe {
+            libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_BYTES);
+            libc::mallopt(libc::M_TRIM_THRESHOLD, MAPPED_BYTES);
+        }
+    }
+}
+
 /// A read-only map of a file under the SIGBUS handler.
 #[derive(Debug)]
 pub(super) struct GuardedMap {
@@ -22,9 +37,10 @@ pub(super) struct GuardedMap {
 
 impl GuardedMap {
     /// Maps the first `len` bytes of a file. Installs the SIGBUS handler of the process at the first
-    /// call.
+    /// call, and settles its allocator.
     pub(super) fn new(file: &File, len: usize) -> io::Result<Self> {
         sigbus::install()?;
+        keep_large_allocations_apart();
         // SAFETY: the map is read-only and as long as the file was. Another program may still change
         // the bytes or cut the file. Cutting is handled by the guard. Changed bytes are what every
         // program that maps a file lives with: all reads are bounds-checked by the length of the map,

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::k8s::meta::time_text;
-use crate::query::churn::{Churn, ChurnRow, Fight, NoChange, Period};
+use crate::query::churn::{Churn, ChurnRow, ChurnRows, Fight, NoChange, Period};
 use crate::query::space::Group;
 
 use super::answer_part::AnswerPart;
@@ -64,21 +64,27 @@ impl ChurnList {
 
     /// Its rows as JSON, at most so many.
     fn rows(self, churn: &Churn, most: usize) -> Vec<Value> {
-        let rows = |rows: &[ChurnRow]| limited(rows.iter().map(row_json), most);
+        let rows = |rows: &ChurnRows| limited(rows.first.iter().map(row_json), rows.count, most);
         match self {
             Self::Managers => rows(&churn.managers),
             Self::Resources => rows(&churn.resources),
             Self::Namespaces => rows(&churn.namespaces),
             Self::Keys => rows(&churn.keys),
             Self::Leases => rows(&churn.leases),
-            Self::Fights => limited(churn.fights.iter().map(fight_json), most),
-            Self::NoChanges => limited(churn.no_changes.iter().map(no_change_json), most),
+            Self::Fights => {
+                let rows = churn.fights.iter().map(fight_json);
+                limited(rows, churn.fights.len(), most)
+            }
+            Self::NoChanges => {
+                let rows = churn.no_changes.iter().map(no_change_json);
+                limited(rows, churn.no_changes.len(), most)
+            }
         }
     }
 
     /// Its table, at most so many rows.
     fn table(self, churn: &Churn, most: usize) -> Rows {
-        let rows = |head, rows: &[ChurnRow]| row_table(head, rows, churn, most);
+        let rows = |head, rows: &ChurnRows| row_table(head, rows, churn, most);
         match self {
             Self::Managers => rows("FIELD MANAGER", &churn.managers),
             Self::Resources => rows("RESOURCE", &churn.resources),
@@ -169,14 +175,14 @@ const COLUMNS: [&str; 6] = [
 ];
 
 /// A table of the first rows. `head` is the name of the first column.
-fn row_table(head: &str, rows: &[ChurnRow], churn: &Churn, most: usize) -> Rows {
+fn row_table(head: &str, rows: &ChurnRows, churn: &Churn, most: usize) -> Rows {
     let mut heads = vec![head];
     heads.extend(COLUMNS);
     let mut table = Rows::new(&heads, &[1, 2, 3, 4, 5])
         .names(&[0])
         .whole(&[6])
         .drop_first(&[2, 3, 5, 4, 6]);
-    for row in rows.iter().take(most) {
+    for row in rows.first.iter().take(most) {
         table.add(&[
             group_name(&row.group),
             row.writes.to_string(),
@@ -187,13 +193,13 @@ fn row_table(head: &str, rows: &[ChurnRow], churn: &Churn, most: usize) -> Rows 
             chart(&row.over_time),
         ]);
     }
-    add_rest(&mut table, rows.len(), most);
+    add_rest(&mut table, rows.count, most);
     table
 }
 
-/// The first rows as JSON, and one more row with the number of the others, if there are any.
-fn limited(rows: impl ExactSizeIterator<Item = Value>, most: usize) -> Vec<Value> {
-    let rest = rows.len().saturating_sub(most);
+/// The first of `count` rows as JSON, and one more row with the number of the others, if there are any.
+fn limited(rows: impl Iterator<Item = Value>, count: usize, most: usize) -> Vec<Value> {
+    let rest = count.saturating_sub(most);
     let mut rows: Vec<Value> = rows.take(most).collect();
     if rest > 0 {
         let mut fields = Map::new();

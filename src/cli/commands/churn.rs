@@ -131,27 +131,36 @@ impl Verb for Args {
             with_times: true,
             ..EventFilters::default()
         };
-        let churn = Churn::read(&question, &filters)?;
+        let churn = Churn::read(&question, &filters, self.most_rows())?;
         self.print(&churn, out)?;
         Ok(question.finish(Answer::Yes))
     }
 }
 
 impl Args {
+    /// How many rows a list has at most.
+    fn most_rows(&self) -> usize {
+        let default = match self.output {
+            Output::Table | Output::Wide => ROWS,
+            Output::Json | Output::Jsonl => usize::MAX,
+        };
+        most_rows(self.limit, default)
+    }
+
     fn print(&self, churn: &Churn, out: &mut Out) -> Result<(), Failure> {
         let mut lists: Vec<ChurnList> = self.by.iter().map(|list| list.what()).collect();
         if lists.is_empty() {
             lists = ChurnList::ALL.to_vec();
         }
-        let most = |default| most_rows(self.limit, default);
+        let most = self.most_rows();
         let mut rows = JsonRows::new(Form::Lines);
         match self.output {
             Output::Table | Output::Wide => {
-                return Ok(out.parts(&view::churn::parts(churn, &lists, most(ROWS)))?);
+                return Ok(out.parts(&view::churn::parts(churn, &lists, most))?);
             }
-            Output::Json => rows.row(&view::churn::json(churn, &lists, most(usize::MAX)), out)?,
+            Output::Json => rows.row(&view::churn::json(churn, &lists, most), out)?,
             Output::Jsonl => {
-                for row in view::churn::json_rows(churn, &lists, most(usize::MAX)) {
+                for row in view::churn::json_rows(churn, &lists, most) {
                     rows.row(&row, out)?;
                 }
             }
