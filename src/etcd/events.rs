@@ -1,5 +1,7 @@
 //! The events of many keys in the order of revisions, each with the put before it.
 
+use crate::source::Source;
+
 use super::history::{Event, EventType};
 use super::key_ids::{KeyId, KeyIds, KeyNumbers, to_u32, to_usize};
 use super::key_texts::KeyTexts;
@@ -307,8 +309,25 @@ impl<'a> Events<'a> {
         Some(self.event(index, record))
     }
 
+    /// The same with its record in a buffer, as [`PlacedRecord::copy`].
+    pub fn copy<'b>(
+        &self,
+        index: usize,
+        source: &Source,
+        buffer: &'b mut Vec<u8>,
+    ) -> Option<Event<'b>>
+    where
+        'a: 'b,
+    {
+        let record = self.placed(index)?.copy(source, buffer)?;
+        Some(self.event(index, record))
+    }
+
     /// The event at an index, which has this record.
-    fn event(&self, index: usize, record: Record<'a>) -> Event<'a> {
+    fn event<'b>(&self, index: usize, record: Record<'b>) -> Event<'b>
+    where
+        'a: 'b,
+    {
         let before = self.before(index);
         let previous = before.filter(|_| self.records.continues(index));
         Event {

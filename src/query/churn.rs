@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use crate::arrange::Arrange as _;
 
 use super::event_list::EventList;
-use super::event_log::{Event, EventFilters, EventLog, EventType};
+use super::event_log::{EventFilters, EventLog, EventType};
 use super::no_answer::NoAnswer;
 use super::question::Question;
 use super::space::{Grouping, SpaceBy};
@@ -58,7 +58,7 @@ impl ChurnRow {
     }
 
     /// One event: the part of the period that it is in, and its time.
-    fn of_event(event: &Event<'_>, step: usize, time: Option<i64>) -> Self {
+    fn of_event(event: &Update, step: usize, time: Option<i64>) -> Self {
         let is_deletion = event.event_type == EventType::Delete;
         let mut over_time = [0; STEPS];
         if let Some(count) = over_time.get_mut(step) {
@@ -68,10 +68,10 @@ impl ChurnRow {
             group: Group::Total,
             writes: 1,
             deletions: is_deletion.into(),
-            bytes: event.record.value.len() as u64,
+            bytes: event.value_bytes,
             over_time,
             times: time.zip(time),
-            example: event.record.revision.main,
+            example: event.main,
         }
     }
 
@@ -155,8 +155,8 @@ impl Churn {
         let mut count = Count::new(question, &events, most);
         // Key by key, so that of the changes of fields only those of one key are kept.
         let events = events.by_key();
-        each_update(&events, &mut comparison, |event, update| {
-            count.event(event, update);
+        each_update(&events, &mut comparison, |update| {
+            count.event(update);
             Ok::<_, NoAnswer>(())
         })?;
         Ok(count.finish())
@@ -263,21 +263,24 @@ impl<'q, 'a> Count<'q, 'a> {
     }
 
     /// Adds an event to every row that it belongs to.
-    fn event(&mut self, event: &Event<'_>, update: Update) {
-        let key = event.record.key;
-        if self.key.as_ref().is_none_or(|(known, _)| **known != *key) {
+    fn event(&mut self, event: Update) {
+        if self
+            .key
+            .as_ref()
+            .is_none_or(|(known, _)| *known != event.key)
+        {
             self.finish_key();
-            self.key = Some((key.into(), ChurnRow::new(Group::Key(key.into()))));
+            let row = ChurnRow::new(Group::Key(event.key.clone()));
+            self.key = Some((event.key.clone(), row));
         }
-        let main = event.record.revision.main;
+        let main = event.main;
         let time = self.question.timeline().clock().estimate(main);
         let step = self.period.step_of(main, time);
-        let one = ChurnRow::of_event(event, step, time);
+        let one = ChurnRow::of_event(&event, step, time);
         if let Some((_, row)) = &mut self.key {
             row.add(&one);
         }
-        let Update { managers, fields } = update;
-        if managers.is_empty() {
+        if event.managers.is_empty() {
             let is_deletion = event.event_type == EventType::Delete;
             let group = match is_deletion {
                 true => Group::Deletions,
@@ -285,15 +288,15 @@ impl<'q, 'a> Count<'q, 'a> {
             };
             add_to(&mut self.managers, group, &one);
         }
-        for manager in &managers {
+        for manager in &event.managers {
             add_to(&mut self.managers, Group::Manager(manager.clone()), &one);
         }
-        match fields {
+        match &event.fields {
             None => {}
-            Some(fields) if fields.is_empty() => self.no_change(event, managers),
+            Some(fields) if fields.is_empty() => self.no_change(event),
             Some(fields) => {
-                for field in &fields {
-                    self.fights.add(key, field, &managers, main);
+                for field in fields {
+                    self.fights.add(&event.key, field, &event.managers, main);
                 }
             }
         }
@@ -317,20 +320,19 @@ impl<'q, 'a> Count<'q, 'a> {
     }
 
     /// Adds an update that changed nothing but managedFields.
-    fn no_change(&mut self, event: &Event<'_>, managers: Vec<String>) {
-        let key = event.record.key;
-        let row = self.no_changes.entry(key.into());
-        let row = row.or_insert_with(|| NoChange {
-            key: key.into(),
+    fn no_change(&mut self, event: Update) {
+        let row = self.no_changes.entry(event.key);
+        let row = row.or_insert_with_key(|key| NoChange {
+            key: key.clone(),
             managers: Vec::new(),
             writes: 0,
             bytes: 0,
             example: 0,
         });
         row.writes = row.writes.saturating_add(1);
-        row.bytes = row.bytes.saturating_add(event.record.value.len() as u64);
-        row.example = event.record.revision.main;
-        for manager in managers {
+        row.bytes = row.bytes.saturating_add(event.value_bytes);
+        row.example = event.main;
+        for manager in event.managers {
             if row.managers.len() < MOST_MANAGERS && !row.managers.contains(&manager) {
                 row.managers.push(manager);
             }

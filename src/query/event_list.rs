@@ -3,6 +3,7 @@
 
 use crate::etcd::key_ids::{to_u32, to_usize};
 use crate::etcd::{Event, Events};
+use crate::source::Source;
 
 /// Some of the events of a history.
 #[derive(Debug, Clone)]
@@ -118,6 +119,19 @@ impl<'e, 'a> EventList<'e, 'a> {
     /// The event at a place of this list.
     pub fn get(&self, place: usize) -> Option<Event<'a>> {
         self.all.get(self.index(place)?)
+    }
+
+    /// The same with its record in a buffer, as [`Events::copy`].
+    pub(super) fn copy<'b>(
+        &self,
+        place: usize,
+        source: &Source,
+        buffer: &'b mut Vec<u8>,
+    ) -> Option<Event<'b>>
+    where
+        'a: 'b,
+    {
+        self.all.copy(self.index(place)?, source, buffer)
     }
 
     /// For each event, whether it is the put before an update, which may be in no list. No page is read for it.

@@ -61,9 +61,17 @@ fn managers(
     Some(each_once(names))
 }
 
-/// An update: who wrote it, and what it changed.
+/// An event, who wrote it, and what it changed.
 #[derive(Debug)]
 pub struct Update {
+    /// Its key.
+    pub key: Box<[u8]>,
+    /// Its main revision.
+    pub main: i64,
+    /// Its type.
+    pub event_type: EventType,
+    /// Length of its value, in bytes.
+    pub value_bytes: u64,
     /// The managers, as [`managers_of`] returns them.
     pub managers: Vec<String>,
     /// The changed fields, as [`Comparison::fields`] returns them. None if the event is no update, or the version
@@ -71,37 +79,49 @@ pub struct Update {
     pub fields: Option<Vec<FieldChange>>,
 }
 
-/// Calls `take` with each event in order, and with who wrote it and what it changed. The next events are looked at
-/// meanwhile.
+/// Calls `take` with each event in order. The next events are looked at meanwhile.
 ///
 /// # Errors
 /// The first error of `take`.
 pub fn each_update<E>(
     events: &EventList<'_, '_>,
     comparison: &mut Comparison<'_>,
-    mut take: impl FnMut(&Event<'_>, Update) -> Result<(), E>,
+    mut take: impl FnMut(Update) -> Result<(), E>,
 ) -> Result<(), E> {
     let objects = comparison.new;
     let looker = Looker::new(comparison);
     let look = |place: usize| {
-        let event = events.get(place)?;
-        let (managers, fields) = with_buffers(|buffer, _| {
-            let previous = looker.new.previous(&event, buffer);
-            let update = previous.filter(|_| is_update(&event));
+        with_buffers(|buffer, other_buffer| {
+            let event = events.copy(place, looker.new.source, buffer)?;
+            let previous = looker.new.previous(&event, other_buffer);
+            let is_update = is_update(&event);
+            let update = previous.filter(|_| is_update);
             let fields = update.and_then(|old| looker.fields_of_event(&event, &old));
-            (managers(&event, previous, looker.new), fields)
-        });
-        Some((event, managers, fields))
+            let managers = managers(&event, previous, looker.new);
+            let update = Update {
+                key: event.record.key.into(),
+                main: event.record.revision.main,
+                event_type: event.event_type,
+                value_bytes: event.record.value.len() as u64,
+                managers: Vec::new(),
+                fields: None,
+            };
+            Some((place, update, managers, is_update.then_some(fields)))
+        })
     };
     read_batches(events.len(), BATCH, look, |batch| {
         objects.forget_read(batch.len().saturating_mul(2));
-        for (event, managers, fields) in batch.into_iter().flatten() {
-            let managers = managers.unwrap_or_else(|| managers_of(&event, objects));
-            let fields = is_update(&event).then(|| match fields {
-                Some(sealed) => comparison.masker.number_changes(sealed),
-                None => comparison.fields(&Changed::from_event(&event)),
+        for (place, mut update, managers, fields) in batch.into_iter().flatten() {
+            // What was not found out is found out now.
+            let event = || events.get(place);
+            let managers_of = |event| managers_of(&event, objects);
+            let managers = managers.or_else(|| event().map(managers_of));
+            update.managers = managers.unwrap_or_default();
+            update.fields = fields.and_then(|fields| match fields {
+                Some(sealed) => Some(comparison.masker.number_changes(sealed)),
+                None => event().map(|event| comparison.fields(&Changed::from_event(&event))),
             });
-            take(&event, Update { managers, fields })?;
+            take(update)?;
         }
         Ok(())
     })
