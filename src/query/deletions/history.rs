@@ -32,6 +32,8 @@ type ServiceName = (ClusterName, String, String);
 #[derive(Debug, Default)]
 pub struct ObjectHistory {
     objects: Vec<Object>,
+    /// The deletions of the objects that have one; see [`Object::deletion`].
+    deletions: Vec<ObjectDeletion>,
     owners: Owners,
     /// The index in `objects` of each object.
     places: Places,
@@ -97,13 +99,9 @@ impl MaybeMain {
 /// What the records show of one uid. A store has one for each object that it ever had.
 #[derive(Debug, Default)]
 struct Object {
-    /// The first revision in which it has a deletion timestamp.
-    marked: MaybeMain,
-    /// The revision that deleted it.
-    deleted_at: MaybeMain,
-    /// The revision at which its deletion began, if that is known: it or its owner got a deletion timestamp, or was
-    /// deleted.
-    deletion_began: MaybeMain,
+    /// The index of its deletion in [`ObjectHistory::deletions`], counted from 1. 0 if it was not deleted and never had a
+    /// deletion timestamp.
+    deletion: u32,
     /// Its owners, in its newest version.
     owners: OwnerRange,
     /// How many keys it is stored under.
@@ -112,12 +110,16 @@ struct Object {
     exists: bool,
 }
 
-impl Object {
-    /// The revision at which its deletion began, by its own records alone, without those of its owners.
-    fn own_deletion_began(&self) -> Option<i64> {
-        let deleted_at = self.deleted_at.get().filter(|_| !self.exists);
-        self.marked.get().into_iter().chain(deleted_at).min()
-    }
+/// The deletion of an object.
+#[derive(Debug, Default)]
+struct ObjectDeletion {
+    /// The first revision in which it has a deletion timestamp.
+    marked: MaybeMain,
+    /// The revision that deleted it.
+    deleted_at: MaybeMain,
+    /// The revision at which its deletion began, if that is known: it or its owner got a deletion timestamp, or was
+    /// deleted.
+    began: MaybeMain,
 }
 
 /// The owners of all objects, in one piece.
@@ -432,16 +434,49 @@ impl ObjectHistory {
             }
         }
         if let Some(object) = self.objects.get_mut(place) {
-            object.marked = object.marked.get().or(marked).into();
             self.owners.set(&mut object.owners, &identity.owners);
         }
+        if let Some(deletion) = marked.and_then(|_| self.deletion_mut(place)) {
+            deletion.marked = deletion.marked.get().or(marked).into();
+        }
+    }
+
+    /// The deletion of the object at a place. None if it was not deleted and never had a deletion timestamp.
+    fn deletion(&self, object: &Object) -> Option<&ObjectDeletion> {
+        self.deletions
+            .get(to_usize(object.deletion).checked_sub(1)?)
+    }
+
+    /// The same to change it.
+    fn deletion_mut(&mut self, place: usize) -> Option<&mut ObjectDeletion> {
+        let object = self.objects.get_mut(place)?;
+        if object.deletion == 0 {
+            self.deletions.push(ObjectDeletion::default());
+            object.deletion = to_u32(self.deletions.len());
+        }
+        let index = to_usize(object.deletion).checked_sub(1)?;
+        self.deletions.get_mut(index)
+    }
+
+    /// The revision at which the deletion of an object began, by its own records alone, without those of its owners.
+    fn own_deletion_began(&self, object: &Object) -> Option<i64> {
+        let deletion = self.deletion(object)?;
+        let deleted_at = deletion.deleted_at.get().filter(|_| !object.exists);
+        deletion.marked.get().into_iter().chain(deleted_at).min()
     }
 
     /// Removes an object from a key, at a main revision if that is known. An object may be stored under several keys.
     fn leave(&mut self, place: u32, main: Option<i64>) {
-        if let Some(object) = self.objects.get_mut(to_usize(place)) {
-            object.keys = object.keys.saturating_sub(1);
-            object.deleted_at = main.filter(|_| object.keys == 0).into();
+        let place = to_usize(place);
+        let Some(object) = self.objects.get_mut(place) else {
+            return;
+        };
+        object.keys = object.keys.saturating_sub(1);
+        let deleted_at = main.filter(|_| object.keys == 0);
+        if (deleted_at.is_some() || object.deletion != 0)
+            && let Some(deletion) = self.deletion_mut(place)
+        {
+            deletion.deleted_at = deleted_at.into();
         }
     }
 
@@ -487,10 +522,10 @@ impl ObjectHistory {
     /// order of revisions: a chain of owners of any length is followed from its first owner.
     fn follow_owners(&mut self) {
         let mut nexts: BinaryHeap<Reverse<(i64, usize)>> = BinaryHeap::new();
-        let mut waits_for: Vec<usize> = vec![0; self.objects.len()];
+        let mut waits_for: Vec<u32> = vec![0; self.objects.len()];
         let mut owned: HashMap<usize, Vec<usize>> = HashMap::new();
         for (place, object) in self.objects.iter().enumerate() {
-            let Some(began) = object.own_deletion_began() else {
+            let Some(began) = self.own_deletion_began(object) else {
                 continue;
             };
             nexts.push(Reverse((began, place)));
@@ -498,20 +533,20 @@ impl ObjectHistory {
                 continue;
             };
             if let Some(waits) = waits_for.get_mut(place) {
-                *waits = owners.len();
+                *waits = to_u32(owners.len());
             }
             for owner in owners {
                 owned.entry(owner).or_default().push(place);
             }
         }
         while let Some(Reverse((began, place))) = nexts.pop() {
-            let Some(object) = self.objects.get_mut(place) else {
+            let Some(deletion) = self.deletion_mut(place) else {
                 continue;
             };
-            if object.deletion_began.get().is_some() {
+            if deletion.began.get().is_some() {
                 continue;
             }
-            object.deletion_began = Some(began).into();
+            deletion.began = Some(began).into();
             for owned in owned.remove(&place).unwrap_or_default() {
                 let Some(waits) = waits_for.get_mut(owned) else {
                     continue;
@@ -536,7 +571,7 @@ impl ObjectHistory {
     pub fn owners_deleted(&self, cluster: Option<&[u8]>, uids: &[impl AsRef<str>]) -> Option<i64> {
         let began = uids
             .iter()
-            .map(|uid| self.object(cluster, uid.as_ref())?.deletion_began.get());
+            .map(|uid| self.object_deletion(cluster, uid.as_ref())?.began.get());
         let began: Vec<i64> = began.collect::<Option<_>>()?;
         began.into_iter().max()
     }
@@ -574,13 +609,17 @@ impl ObjectHistory {
 
     /// The first revision in which the object of this uid, in a logical cluster, has a deletion timestamp.
     pub fn marked(&self, cluster: Option<&[u8]>, uid: &str) -> Option<i64> {
-        self.object(cluster, uid)?.marked.get()
+        self.object_deletion(cluster, uid)?.marked.get()
     }
 
     /// Whether an object of this uid exists in a logical cluster.
     pub fn lives(&self, cluster: Option<&[u8]>, uid: &str) -> bool {
         self.object(cluster, uid)
             .is_some_and(|object| object.exists)
+    }
+
+    fn object_deletion(&self, cluster: Option<&[u8]>, uid: &str) -> Option<&ObjectDeletion> {
+        self.deletion(self.object(cluster, uid)?)
     }
 
     fn object(&self, cluster: Option<&[u8]>, uid: &str) -> Option<&Object> {
