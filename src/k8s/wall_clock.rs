@@ -38,11 +38,18 @@
 
 mod chain;
 mod index_set;
+mod packed;
+mod packed_list;
+mod point_list;
 mod points;
+
+use std::ops::Range;
 
 use chain::heaviest_chain;
 use index_set::IndexSet;
-use points::{Packed, PointList};
+use packed::Packed;
+use packed_list::Cursor;
+use point_list::PointList;
 
 pub use points::{Point, Points};
 
@@ -103,12 +110,15 @@ pub struct WallClock {
     lower: IndexSet,
     /// The points that are an upper bound for earlier revisions, back to the one before in the set.
     upper: IndexSet,
-    /// The claims of the revisions that have several points, sorted by main revision. A transaction may write any
-    /// number of objects, and its bounds are requested once for each of them, so they are computed in advance.
+    /// The claims of the revisions that have more than [`FEW`] points, sorted by main revision. A transaction may write
+    /// any number of objects, and its bounds are requested once for each of them, so they are computed in advance.
     claims: Vec<(i64, Claims)>,
     /// The oldest and the newest main revision of the store.
     revisions: (i64, i64),
 }
+
+/// The claims of a revision with at most this number of points are computed when they are requested.
+const FEW: usize = 32;
 
 /// The newest accepted and the newest rejected time of a revision's own points.
 #[derive(Debug, Clone, Copy, Default)]
@@ -137,9 +147,9 @@ impl WallClock {
     #[must_use]
     pub fn new(points: Points, revisions: (i64, i64)) -> Self {
         let points = PointList::from(points);
-        let chain = heaviest_chain(&points.packed);
-        let accepted = accept(&points.packed, &chain);
-        let (lower, upper) = bounds(&points.packed, &accepted);
+        let chain = heaviest_chain(&points);
+        let accepted = accept(&points, &chain);
+        let (lower, upper) = bounds(&points, &accepted);
         let mut clock = Self {
             points,
             accepted,
@@ -153,73 +163,67 @@ impl WallClock {
         clock
     }
 
-    /// Computes the claims of the revisions that have more than one point.
+    /// Computes the claims of the revisions that have more than [`FEW`] points.
     fn find_claims(&mut self) {
-        let points = self.points.packed.iter().enumerate();
+        let points = self.points.iter();
         let points = points.map(|(index, point)| (point, self.accepted.contains(index)));
         let mut points = points.peekable();
         while let Some((first, accepted)) = points.next() {
             let mut claims = Claims::default();
-            claims.add(*first, accepted);
+            claims.add(first, accepted);
             let mut count = 1_usize;
             while let Some((point, accepted)) =
                 points.next_if(|(next, _)| next.main() == first.main())
             {
-                claims.add(*point, accepted);
+                claims.add(point, accepted);
                 count = count.saturating_add(1);
             }
-            if count > 1 {
+            if count > FEW {
                 self.claims.push((first.main(), claims));
             }
         }
     }
 
     /// The claims of a revision whose points have the indexes `own`.
-    fn claims_of(&self, main: i64, own: std::ops::Range<usize>) -> Claims {
+    fn claims_of(&self, points: &mut Cursor<'_>, main: i64, own: Range<usize>) -> Claims {
+        if own.len() > FEW {
+            let place = self.claims.binary_search_by_key(&main, |(main, _)| *main);
+            let known = place.ok().and_then(|place| self.claims.get(place));
+            return known.map(|(_, claims)| *claims).unwrap_or_default();
+        }
         let mut claims = Claims::default();
-        match own.len() {
-            0 => {}
-            1 => {
-                if let Some(point) = self.points.packed.get(own.start) {
-                    claims.add(*point, self.accepted.contains(own.start));
-                }
-            }
-            _ => {
-                let place = self.claims.binary_search_by_key(&main, |(main, _)| *main);
-                let known = place.ok().and_then(|place| self.claims.get(place));
-                claims = known.map(|(_, claims)| *claims).unwrap_or_default();
+        for index in own {
+            if let Some(point) = points.get(index) {
+                claims.add(point, self.accepted.contains(index));
             }
         }
         claims
     }
 
-    fn point(&self, index: Option<usize>) -> Option<Point> {
-        let packed = self.points.packed.get(index?)?;
-        Some(self.points.unpack(*packed))
+    fn point(&self, points: &mut Cursor<'_>, index: Option<usize>) -> Option<Point> {
+        Some(self.points.unpack(points.get(index?)?))
     }
 
     /// The bounds of a main revision.
     #[must_use]
     pub fn bounds(&self, main: i64) -> Bounds {
-        let points = &self.points.packed;
-        let from = points.partition_point(|point| point.main() < main);
-        let to = points.partition_point(|point| point.main() <= main);
+        let mut points = self.points.cursor();
+        let own = points.indexes_of(main);
         let Claims {
             exact,
             contradicted,
-        } = self.claims_of(main, from..to);
+        } = self.claims_of(&mut points, main, own.clone());
         Bounds {
             exact,
             contradicted,
-            ..self.between(to, from)
+            ..self.around(&mut points, own)
         }
     }
 
-    /// The bounds from the points before the index `before` and from the index `from` on.
-    fn between(&self, before: usize, from: usize) -> Bounds {
-        let last = before.checked_sub(1);
-        let lower = self.point(last.and_then(|last| self.lower.last_to(last)));
-        let upper = self.point(self.upper.first_from(from));
+    /// The bounds of a revision whose points have the indexes `own`, without its claims.
+    fn around(&self, points: &mut Cursor<'_>, own: Range<usize>) -> Bounds {
+        let lower = self.point(points, last_before(&self.lower, own.end));
+        let upper = self.point(points, self.upper.first_from(own.start));
         Bounds {
             not_before: lower.map(|point| point.anchor.time),
             not_after: upper.map(|point| point.anchor.time.saturating_add(1)),
@@ -233,16 +237,15 @@ impl WallClock {
     /// revisions were written at an even rate, and then limited to its bounds. None if the store has no anchors.
     #[must_use]
     pub fn estimate(&self, main: i64) -> Option<i64> {
-        let points = &self.points.packed;
-        let next = points.partition_point(|point| point.main() <= main);
-        let last = next.checked_sub(1);
-        let last = last.and_then(|last| self.chain.last_to(last));
-        let (last, next) = (self.point(last), self.point(self.chain.first_from(next)));
+        let mut points = self.points.cursor();
+        let own = points.indexes_of(main);
+        let last = self.point(&mut points, last_before(&self.chain, own.end));
+        let next = self.point(&mut points, self.chain.first_from(own.end));
         let even = match (last, next) {
             (Some(last), Some(next)) => interpolate(last, next, main),
             (last, next) => last.or(next)?.anchor.time,
         };
-        let Bounds { lower, upper, .. } = self.bounds(main);
+        let Bounds { lower, upper, .. } = self.around(&mut points, own);
         let even = lower.map_or(even, |lower| even.max(lower.anchor.time));
         Some(upper.map_or(even, |upper| even.min(upper.anchor.time)))
     }
@@ -305,8 +308,8 @@ impl WallClock {
     /// The newest accepted time. Durations such as `10m` are counted back from it.
     #[must_use]
     pub fn newest(&self) -> Option<i64> {
-        let last = self.points.len().checked_sub(1)?;
-        let point = self.point(self.lower.last_to(last))?;
+        let last = last_before(&self.lower, self.points.len());
+        let point = self.point(&mut self.points.cursor(), last)?;
         Some(point.anchor.time)
     }
 
@@ -318,8 +321,8 @@ impl WallClock {
 
     /// The points in the order of revisions, each with whether it is accepted.
     pub fn points(&self) -> impl Iterator<Item = (Point, bool)> {
-        let points = self.points.packed.iter().enumerate();
-        points.map(|(index, packed)| (self.points.unpack(*packed), self.accepted.contains(index)))
+        let points = self.points.iter();
+        points.map(|(index, point)| (self.points.unpack(point), self.accepted.contains(index)))
     }
 
     /// The number of rejected points.
@@ -340,72 +343,83 @@ fn interpolate(last: Point, next: Point, main: i64) -> i64 {
     last.anchor.time.saturating_add(part.unwrap_or_default())
 }
 
+/// The last index of a set that is less than another one.
+fn last_before(set: &IndexSet, end: usize) -> Option<usize> {
+    set.last_to(end.checked_sub(1)?)
+}
+
 /// Accepts the points on the chain and those that contradict it by at most [`SKEW_SECONDS`]. A floor is only a lower
 /// bound, so a floor that is much older than the chain is accepted too.
-fn accept(points: &[Packed], chain: &IndexSet) -> IndexSet {
+fn accept(points: &PointList, chain: &IndexSet) -> IndexSet {
     let mut next: Option<i64> = None;
-    let mut accepted: Vec<bool> = Vec::with_capacity(points.len());
-    for (index, point) in points.iter().enumerate().rev() {
+    let mut not_too_new = points.iter().rev().filter_map(|(index, point)| {
         let time = point.seconds();
         next = chain.contains(index).then_some(time).or(next);
-        accepted.push(next.is_none_or(|next| time <= next.saturating_add(SKEW_SECONDS)));
-    }
-    accepted.reverse();
+        let limit = next.map(|next| next.saturating_add(SKEW_SECONDS));
+        limit.is_none_or(|limit| time <= limit).then_some(index)
+    });
+    let not_too_new = IndexSet::new(points.len(), &mut not_too_new);
     let mut last: Option<i64> = None;
-    let indexes = points.iter().zip(accepted).enumerate();
-    let indexes = indexes.filter_map(|(index, (point, accepted))| {
+    let mut accepted = points.iter().filter_map(|(index, point)| {
         let time = point.seconds();
         last = chain.contains(index).then_some(time).or(last);
         let too_old = last.is_some_and(|last| time < last.saturating_sub(SKEW_SECONDS));
-        (accepted && !(too_old && point.is_exact())).then_some(index)
+        (not_too_new.contains(index) && !(too_old && point.is_exact())).then_some(index)
     });
-    IndexSet::new(points.len(), indexes)
+    IndexSet::new(points.len(), &mut accepted)
 }
 
 /// The points that are a lower bound for later revisions, and those that are an upper bound for earlier ones. A lower
 /// bound must not be newer than any accepted exact time that follows, and an upper bound must not be older than any
 /// accepted time that precedes it.
-fn bounds(points: &[Packed], accepted: &IndexSet) -> (IndexSet, IndexSet) {
-    let numbered = || points.iter().enumerate();
-    // First pass, from the end: the oldest accepted exact time at or after each point.
-    let mut oldest = u32::MAX;
-    let extremes = numbered().rev().map(|(index, point)| {
-        if accepted.contains(index) && point.is_exact() {
-            oldest = oldest.min(point.time());
+fn bounds(points: &PointList, accepted: &IndexSet) -> (IndexSet, IndexSet) {
+    let accepted = || points.iter().filter(|(index, _)| accepted.contains(*index));
+    // First pass, from the end: the accepted exact points that are older than all that follow.
+    let mut oldest: Vec<(usize, u32)> = Vec::new();
+    for (index, point) in accepted().rev().filter(|(_, point)| point.is_exact()) {
+        if oldest
+            .last()
+            .is_none_or(|(_, oldest)| point.time() < *oldest)
+        {
+            oldest.push((index, point.time()));
         }
-        oldest
-    });
-    let mut extremes: Vec<u32> = extremes.collect();
-    extremes.reverse();
-    // Second pass, from the start: the lower bounds. The newest accepted time up to each point takes the place of the
-    // oldest one.
-    let (mut newest, mut best) = (0, None);
-    let lower = numbered().zip(&mut extremes);
-    let lower = lower.filter_map(|((index, point), extreme)| {
-        let oldest = *extreme;
-        let is_accepted = accepted.contains(index);
-        if is_accepted {
-            newest = newest.max(point.time());
+    }
+    // Second pass, from the start: the lower bounds, and the accepted points that are newer than all before.
+    let mut newest: Vec<(usize, u32)> = Vec::new();
+    let mut best = 0;
+    let mut lower = accepted().filter_map(|(index, point)| {
+        if newest
+            .last()
+            .is_none_or(|(_, newest)| point.time() > *newest)
+        {
+            newest.push((index, point.time()));
         }
-        *extreme = newest;
-        let counts = is_accepted && point.time() <= oldest;
-        (counts && best.is_none_or(|best| best <= point.time())).then(|| {
-            best = Some(point.time());
+        // The oldest one at or after this point is last.
+        while oldest.pop_if(|(at, _)| *at < index).is_some() {}
+        let counts = oldest
+            .last()
+            .is_none_or(|(_, oldest)| point.time() <= *oldest);
+        (counts && best <= point.time()).then(|| {
+            best = point.time();
             index
         })
     });
-    let lower = IndexSet::new(points.len(), lower);
+    let lower = IndexSet::new(points.len(), &mut lower);
     // Third pass, from the end: the upper bounds.
-    let mut best = None;
-    let upper = numbered().zip(&extremes).rev();
-    let upper = upper.filter_map(|((index, point), newest)| {
-        let counts = accepted.contains(index) && point.is_exact() && point.time() >= *newest;
-        (counts && best.is_none_or(|best| point.time() <= best)).then(|| {
-            best = Some(point.time());
+    let mut best = u32::MAX;
+    let mut upper = accepted().rev().filter_map(|(index, point)| {
+        // The newest one at or before this point is last.
+        while newest.pop_if(|(at, _)| *at > index).is_some() {}
+        let counts = newest
+            .last()
+            .is_none_or(|(_, newest)| point.time() >= *newest);
+        (counts && point.is_exact() && point.time() <= best).then(|| {
+            best = point.time();
             index
         })
     });
-    (lower, IndexSet::new(points.len(), upper))
+    let upper = IndexSet::new(points.len(), &mut upper);
+    (lower, upper)
 }
 
 #[cfg(test)]
@@ -439,16 +453,17 @@ mod tests {
                     (random(8), evidence[usize::try_from(random(2)).unwrap()])
                 })
                 .collect();
-            let points = PointList::from(points(&times)).packed;
+            let list = PointList::from(points(&times));
+            let points: Vec<(usize, Packed)> = list.iter().collect();
             let weight_if_ascending = |on: &dyn Fn(usize) -> bool| {
-                let picked = points.iter().enumerate().filter(|(index, _)| on(*index));
+                let picked = points.iter().filter(|(index, _)| on(*index));
                 let picked: Vec<&Packed> = picked.map(|(_, point)| point).collect();
                 let ascends = picked.is_sorted_by_key(|point| point.time());
                 ascends.then(|| picked.iter().map(|p| weight(p.evidence())).sum::<u32>())
             };
             let heaviest =
                 (0..512_u32).filter_map(|set| weight_if_ascending(&|index| set >> index & 1 == 1));
-            let chain = heaviest_chain(&points);
+            let chain = heaviest_chain(&list);
             let weight = weight_if_ascending(&|index| chain.contains(index));
             assert_eq!(weight, heaviest.max(), "{times:?}");
         }
@@ -476,5 +491,24 @@ mod tests {
         assert_eq!(bounds(2), (Some(100), Some(110), Some(109)));
         assert_eq!(bounds(3), (Some(103), Some(113), Some(103)));
         assert_eq!(bounds(4), (Some(112), Some(113), Some(112)));
+    }
+
+    #[test]
+    fn the_newest_times_of_a_revision_are_found_whatever_the_number_of_its_points() {
+        for count in [1, 2, FEW - 1, FEW, FEW + 1, 100].map(|count| i64::try_from(count).unwrap()) {
+            let point = |main, time| {
+                let evidence = Evidence::Created;
+                Point::new(main, Anchor { time, evidence }, (main, 0))
+            };
+            let right = (0..count).map(|sub| point(2, 100 + sub % 7));
+            let wrong = (0..count / 2).map(|sub| point(2, 900 + sub));
+            let next = (3..200).map(|main| point(main, 106));
+            let points = right.chain(wrong).chain(next).collect();
+            let bounds = WallClock::new(points, (1, 200)).bounds(2);
+            let (exact, contradicted) = (100 + (count - 1).min(6), 899 + count / 2);
+            assert_eq!(bounds.exact, Some(exact), "{count}");
+            let contradicted = (count > 1).then_some(contradicted);
+            assert_eq!(bounds.contradicted, contradicted, "{count}");
+        }
     }
 }

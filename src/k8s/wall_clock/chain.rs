@@ -6,7 +6,7 @@ use crate::k8s::anchors::Evidence;
 use crate::wire::Reader;
 
 use super::index_set::IndexSet;
-use super::points::Packed;
+use super::point_list::PointList;
 
 /// What an anchor counts in the chain: twice as much if no client can set its time.
 pub(super) fn weight(evidence: Evidence) -> u32 {
@@ -25,7 +25,7 @@ pub(super) fn weight(evidence: Evidence) -> u32 {
 ///
 /// Of equally heavy chains, the newest time is preferred before each step and the oldest time at the end. So a single
 /// wrong time between two right ones is not on the chain.
-pub(super) fn heaviest_chain(points: &[Packed]) -> IndexSet {
+pub(super) fn heaviest_chain(points: &PointList) -> IndexSet {
     let times = times_of(points);
     // For a range of times: the heaviest chain that ends in it.
     let mut tree: Vec<Chain> = vec![Chain::EMPTY; times.len().saturating_add(1)];
@@ -33,7 +33,7 @@ pub(super) fn heaviest_chain(points: &[Packed]) -> IndexSet {
     let mut best: Option<(u32, Reverse<u32>, u32)> = None;
     // The number of times up to that of the point.
     let mut rank = 1_usize;
-    for (point, index) in points.iter().zip(0_u32..) {
+    for ((_, point), index) in points.iter().zip(0_u32..) {
         // Most points have the time of the point before them or the next one.
         let near = |rank: usize| times.get(rank.saturating_sub(1)) == Some(&point.time());
         if !near(rank) {
@@ -44,28 +44,28 @@ pub(super) fn heaviest_chain(points: &[Packed]) -> IndexSet {
         }
         let (mut heaviest, mut at) = (Chain::EMPTY, rank);
         while at > 0 {
-            let chain = tree.get(at).copied().unwrap_or(Chain::EMPTY);
-            heaviest = heaviest.max(chain, points);
+            heaviest = heaviest.max(tree.get(at).copied().unwrap_or(Chain::EMPTY));
             at &= at.saturating_sub(1);
         }
         before.push(index, heaviest);
         let weight = heaviest.weight.saturating_add(weight(point.evidence()));
-        let (chain, mut at) = (Chain { weight, end: index }, rank);
+        let (time, end) = (point.time(), index);
+        let (chain, mut at) = (Chain { weight, time, end }, rank);
         while let Some(known) = tree.get_mut(at) {
-            *known = known.max(chain, points);
+            *known = chain.max(*known);
             at = at.saturating_add(at & at.wrapping_neg());
         }
-        best = best.max(Some((weight, Reverse(point.time()), index)));
+        best = best.max(Some((weight, Reverse(time), end)));
     }
     drop(tree);
     let end = best.map(|(_, _, index)| index);
-    IndexSet::new(points.len(), before.chain_to(end, points.len()))
+    IndexSet::new(points.len(), &mut before.chain_to(end, points.len()))
 }
 
 /// The different times, ascending.
-fn times_of(points: &[Packed]) -> Vec<u32> {
+fn times_of(points: &PointList) -> Vec<u32> {
     let mut times: Vec<u32> = Vec::new();
-    for point in points {
+    for (_, point) in points.iter() {
         // Most points have the time of the point before them.
         if times.last() != Some(&point.time()) {
             times.push(point.time());
@@ -77,28 +77,24 @@ fn times_of(points: &[Packed]) -> Vec<u32> {
     times
 }
 
-/// A chain by its weight and the index of its last point.
-#[derive(Debug, Clone, Copy)]
+/// A chain by its weight and its last point. The heavier chain is the greater one; of equally heavy ones that with the
+/// newer end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Chain {
     /// 0 if it has no point.
     weight: u32,
+    /// The time of the last point.
+    time: u32,
+    /// The index of the last point.
     end: u32,
 }
 
 impl Chain {
-    const EMPTY: Self = Self { weight: 0, end: 0 };
-
-    /// The heavier of two chains; of equally heavy ones that with the newer end.
-    fn max(self, other: Self, points: &[Packed]) -> Self {
-        let end = |chain: Self| {
-            let index = usize::try_from(chain.end).ok();
-            let point = index.and_then(|index| points.get(index));
-            (point.map(|point| point.time()), chain.end)
-        };
-        let is_lighter =
-            self.weight < other.weight || self.weight == other.weight && end(self) < end(other);
-        if is_lighter { other } else { self }
-    }
+    const EMPTY: Self = Self {
+        weight: 0,
+        time: 0,
+        end: 0,
+    };
 }
 
 /// For each point: the point before it on the heaviest chain that ends with it. Most often that is the point before it

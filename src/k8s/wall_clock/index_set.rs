@@ -18,7 +18,7 @@ const NONE: u32 = u32::MAX;
 
 impl IndexSet {
     /// A set of indexes of a list of this length.
-    pub(super) fn new(len: usize, indexes: impl Iterator<Item = usize>) -> Self {
+    pub(super) fn new(len: usize, indexes: &mut dyn Iterator<Item = usize>) -> Self {
         let mut words = vec![0_u64; len.div_ceil(TOGETHER)];
         for index in indexes {
             if let Some(word) = words.get_mut(index / TOGETHER) {
@@ -116,7 +116,7 @@ mod tests {
             (1000, &[]),
             (1000, &[640]),
         ] {
-            let set = IndexSet::new(len, indexes.iter().copied());
+            let set = IndexSet::new(len, &mut indexes.iter().copied());
             assert_eq!(set.len(), indexes.len());
             for index in 0..len {
                 assert_eq!(set.contains(index), indexes.contains(&index));
