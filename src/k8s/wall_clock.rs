@@ -165,21 +165,16 @@ impl WallClock {
 
     /// Computes the claims of the revisions that have more than [`FEW`] points.
     fn find_claims(&mut self) {
-        let points = self.points.iter();
-        let points = points.map(|(index, point)| (point, self.accepted.contains(index)));
-        let mut points = points.peekable();
-        while let Some((first, accepted)) = points.next() {
-            let mut claims = Claims::default();
-            claims.add(first, accepted);
-            let mut count = 1_usize;
-            while let Some((point, accepted)) =
-                points.next_if(|(next, _)| next.main() == first.main())
-            {
-                claims.add(point, accepted);
-                count = count.saturating_add(1);
+        let (mut main, mut claims, mut count) = (i64::MIN, Claims::default(), 0_usize);
+        for (index, point) in self.points.iter() {
+            if point.main() != main {
+                (main, claims, count) = (point.main(), Claims::default(), 0);
             }
+            claims.add(point, self.accepted.contains(index));
+            count = count.saturating_add(1);
             if count > FEW {
-                self.claims.push((first.main(), claims));
+                self.claims.pop_if(|(known, _)| *known == main);
+                self.claims.push((main, claims));
             }
         }
     }
@@ -200,6 +195,7 @@ impl WallClock {
         claims
     }
 
+    #[inline(never)]
     fn point(&self, points: &mut Cursor<'_>, index: Option<usize>) -> Option<Point> {
         Some(self.points.unpack(points.get(index?)?))
     }

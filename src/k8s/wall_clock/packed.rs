@@ -146,7 +146,7 @@ impl PointReader<'_> {
         for point in points {
             let mut numbers = [0; 3];
             for number in &mut numbers {
-                *number = reader.varint_inline().ok()?;
+                *number = reader.varint().ok()?;
             }
             let [main, time, rest] = numbers;
             let time = last.seconds().wrapping_add(unzigzag(time));

@@ -84,32 +84,27 @@ impl PackedList {
 
 impl Cursor<'_> {
     /// The point with an index.
+    // Inlined into its many callers, it would be 1 KB of code.
+    #[inline(never)]
     pub(super) fn get(&mut self, index: usize) -> Option<Packed> {
         if index >= self.list.len() {
             return None;
         }
         let (block, place) = (index / BLOCK, index % BLOCK);
-        if self.block != Some(block) || self.count <= place {
-            self.read(block, place);
-        }
-        self.points.get(place).copied()
-    }
-
-    /// Reads the points of a block, at least up to a place in it.
-    #[inline(never)]
-    fn read(&mut self, block: usize, place: usize) {
-        if self.block != Some(block)
-            && let Some(Block { before, start }) = self.list.blocks.get(block)
-        {
+        if self.block != Some(block) {
+            let Block { before, start } = self.list.blocks.get(block)?;
             self.block = Some(block);
             self.count = 0;
             self.reader = self.list.stored.iter_from(*start, *before);
         }
-        // Eight at a time is faster. The last block may have fewer.
-        let last = place | 7;
-        let missing = self.points.get_mut(self.count..=last);
-        missing.and_then(|points| self.reader.read(points));
-        self.count = last.saturating_add(1);
+        if self.count <= place {
+            // Eight at a time is faster. The last block may have fewer.
+            let last = place | 7;
+            let missing = self.points.get_mut(self.count..=last);
+            missing.and_then(|points| self.reader.read(points));
+            self.count = last.saturating_add(1);
+        }
+        self.points.get(place).copied()
     }
 
     /// The indexes of the points of a main revision, in a list that is sorted by main revisions.
