@@ -1,9 +1,11 @@
 //! What is read of two versions of an object as they are stored is what their decoded trees show: the managers that
 //! wrote it, and the fields that changed.
 
+use std::collections::BTreeSet;
+
 use etcdive::bbolt::Db;
 use etcdive::diag::Diagnostics;
-use etcdive::etcd::{Events, State, Store};
+use etcdive::etcd::{Event, Events, State, Store};
 use etcdive::k8s::diff::{FieldChange, Scope};
 use etcdive::k8s::managed_fields::{object_meta, writers};
 use etcdive::k8s::object::{is_object, is_secret_key, tree_of};
@@ -12,6 +14,7 @@ use etcdive::k8s::search::{Document, Matcher, Pattern};
 use etcdive::k8s::stored_diff::{secret_diff, stored_diff};
 use etcdive::k8s::stored_writers::{Stored, StoredWriter, decoded_writers, stored_writers};
 use etcdive::query::compare::Changed;
+use etcdive::query::event_list::EventList;
 use etcdive::query::event_log::{EventFilters, EventLog};
 use etcdive::query::manager_history::ManagerHistory;
 use etcdive::query::no_answer::NoAnswer;
@@ -364,16 +367,14 @@ fn many_events_have_the_managers_and_the_changes_that_each_of_them_has() {
             })?;
             assert_eq!(places.next(), None);
             let mut expected = each.iter().zip(&changes);
-            each_update(&events, &mut many, |event, update| {
+            each_update(&events, &mut many, |update| {
                 let (managers, changed) = expected.next().unwrap();
-                assert_eq!(
-                    (event.record.key, &update.managers),
-                    (changed.key(), managers)
-                );
+                assert_eq!((&*update.key, &update.managers), (changed.key(), managers));
                 with_fields += usize::from(update.fields.is_some_and(|f| !f.is_empty()));
                 Ok::<(), NoAnswer>(())
             })?;
             assert!(expected.next().is_none());
+            check_by_key(&events);
             compared += events.len();
             with_managers += each.iter().filter(|managers| !managers.is_empty()).count();
             question.finish(Answer::Yes);
@@ -383,6 +384,23 @@ fn many_events_have_the_managers_and_the_changes_that_each_of_them_has() {
     }
     println!("{compared} events, {with_managers} with managers, {with_fields} updates");
     assert!(compared > 500 && with_managers > 100 && with_fields > 100);
+}
+
+/// Checks that the list by key has all events: those of a key one after the other, in the order of revisions.
+fn check_by_key(events: &EventList<'_, '_>) {
+    let revision = |event: Event<'_>| event.record.revision;
+    let by_key = events.by_key();
+    let mut revisions: Vec<_> = by_key.iter().map(revision).collect();
+    let mut expected: Vec<_> = events.iter().map(revision).collect();
+    revisions.sort();
+    expected.sort();
+    assert_eq!(revisions, expected);
+    let all: Vec<_> = by_key.iter().collect();
+    let mut seen = BTreeSet::new();
+    for of_key in all.chunk_by(|a, b| a.record.key == b.record.key) {
+        assert!(of_key.is_sorted_by_key(|event| event.record.revision));
+        assert!(seen.insert(of_key[0].record.key));
+    }
 }
 
 /// Patterns of every kind: words, anchors, boundaries, classes, parts of paths.

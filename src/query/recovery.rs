@@ -293,8 +293,9 @@ impl<'q, 'a> Recovery<'q, 'a> {
         let back = self.items.iter().filter(|item| item.left_out.is_none());
         let volumes = back
             .filter_map(|item| item.facts.as_deref())
-            .filter(|facts| &*facts.kind == "PersistentVolume");
-        let cluster_and_name = |facts: &Facts| (facts.cluster.clone(), facts.name.to_string());
+            .filter(|facts| facts.common.kind == "PersistentVolume");
+        let cluster_and_name =
+            |facts: &Facts| (facts.common.cluster.clone(), facts.name.to_string());
         self.volumes_back = volumes.map(cluster_and_name).collect();
     }
 
@@ -427,15 +428,15 @@ impl<'q, 'a> Recovery<'q, 'a> {
     fn manifest(&self, item: &Item, tree: Value, options: ManifestOptions) -> (Value, Vec<Remark>) {
         let facts = item.facts.as_deref();
         let stored = manifest::text(&tree, &["apiVersion"]).to_owned();
-        let claim = facts.filter(|facts| &*facts.kind == "PersistentVolumeClaim");
+        let claim = facts.filter(|facts| facts.common.kind == "PersistentVolumeClaim");
         let claim = claim.map(|facts| Claim {
-            cluster: facts.cluster.as_deref(),
+            cluster: facts.common.cluster.as_deref(),
             object: tree.clone(),
         });
         let may_keep = claim
             .as_ref()
             .is_some_and(|claim| self.volume_may_exist(claim));
-        let cluster = facts.and_then(|facts| facts.cluster.as_deref());
+        let cluster = facts.and_then(|facts| facts.common.cluster.as_deref());
         let (mut tree, notes) = manifest(
             tree,
             Options {
@@ -532,5 +533,5 @@ fn is_namespace_of(key: &[u8], scope: &Scope, catalog: &Catalog) -> bool {
 
 /// Whether it is the ServiceAccount `default`, which a controller creates in each namespace.
 fn is_default_account(facts: &Facts) -> bool {
-    (&*facts.kind, &*facts.name) == ("ServiceAccount", "default")
+    (facts.common.kind.as_str(), &*facts.name) == ("ServiceAccount", "default")
 }

@@ -19,17 +19,11 @@ use super::history::ObjectHistory;
 /// What an object is.
 #[derive(Debug)]
 pub struct Facts {
-    /// Its API group; empty for the core group.
-    pub group: Arc<str>,
-    /// Its kind. Kind, group, namespace and name can be shown as they are here, even if the object is damaged.
-    pub kind: Arc<str>,
-    /// Its logical cluster, from its key. Only kcp has logical clusters.
-    pub cluster: ClusterName,
-    /// Its namespace; empty for an object without one.
-    pub namespace: Arc<str>,
+    /// What it has in common with other objects.
+    pub common: Arc<Common>,
     /// Its name.
     pub name: Box<str>,
-    /// Whether each of these four is a valid value of its field. Only then are they part of a file name.
+    /// Whether group, kind, namespace and name are each a valid value of its field. Only then are they part of a file name.
     pub is_named: bool,
     /// The id of its uid.
     pub(super) uid: KeyId,
@@ -55,14 +49,26 @@ pub struct Facts {
     pub(super) depth: u32,
 }
 
+/// What several objects have in common. Kind, group, namespace and name can be shown as they are here, even if the object is
+/// damaged.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Common {
+    /// The API group; empty for the core group.
+    pub group: String,
+    /// The kind.
+    pub kind: String,
+    /// The logical cluster, from the key. Only kcp has logical clusters.
+    pub cluster: ClusterName,
+    /// The namespace; empty for an object without one.
+    pub namespace: String,
+}
+
 impl Facts {
-    /// Keeps equal texts once.
-    pub(super) fn share(&mut self, texts: &mut HashSet<Arc<str>>) {
-        for text in [&mut self.group, &mut self.kind, &mut self.namespace] {
-            match texts.get(text) {
-                Some(known) => *text = Arc::clone(known),
-                None => drop(texts.insert(Arc::clone(text))),
-            }
+    /// Keeps what is the same once.
+    pub(super) fn share(&mut self, known: &mut HashSet<Arc<Common>>) {
+        match known.get(&self.common) {
+            Some(known) => self.common = Arc::clone(known),
+            None => drop(known.insert(Arc::clone(&self.common))),
         }
     }
 }
@@ -146,9 +152,12 @@ pub(super) fn facts(key: &[u8], tree: &Value, catalog: &Catalog, history: &Objec
         version: known_change(definition.filter(|_| is_custom), tree).map(Box::new),
         is_strict_webhook: asked_services(tree).next().is_some(),
         is_custom,
-        group: group.into(),
-        kind: kind.into(),
-        namespace: namespace.into(),
+        common: Arc::new(Common {
+            group,
+            kind,
+            cluster: cluster.map(Into::into),
+            namespace,
+        }),
         name: name.into(),
         is_named,
         uid: history.id_of(cluster, text(tree, &["metadata", "uid"])),
@@ -159,7 +168,6 @@ pub(super) fn facts(key: &[u8], tree: &Value, catalog: &Catalog, history: &Objec
             .reason(tree, cluster)
             .or_else(|| location.is_none().then_some(Reason::Internal)),
         depth: 0,
-        cluster: cluster.map(Into::into),
     }
 }
 

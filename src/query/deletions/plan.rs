@@ -197,7 +197,7 @@ pub fn plan<'a>(
     let is_read = |item: &&mut Item| !item.is_made_again || request.earlier == EarlierLives::Read;
     let versions = &plan.versions;
     let mut read: Vec<&mut Item> = plan.items.iter_mut().filter(is_read).collect();
-    let mut texts = HashSet::new();
+    let mut known = HashSet::new();
     for batch in read.chunks_mut(BATCH) {
         let reader = objects.values();
         // On all cores, without findings. What fails here is read again below, one by one and in order, so that findings
@@ -222,7 +222,7 @@ pub fn plan<'a>(
                 None
             });
             if let Some((mut facts, notes)) = quick {
-                facts.share(&mut texts);
+                facts.share(&mut known);
                 item.facts = Some(Box::new(facts));
                 item.nameless = notes.into();
             }

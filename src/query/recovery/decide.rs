@@ -40,7 +40,7 @@ impl Decision<'_> {
         }
         let facts = item.facts.as_deref();
         let reason = facts.and_then(|facts| facts.reason);
-        let is_volume = facts.is_some_and(|facts| &*facts.kind == "PersistentVolume");
+        let is_volume = facts.is_some_and(|facts| facts.common.kind == "PersistentVolume");
         let reasons = [
             reason.map(LeftOut::Controlled),
             self.is_before(item).then_some(LeftOut::Before),
@@ -49,7 +49,7 @@ impl Decision<'_> {
                 .then_some(LeftOut::Finished),
             facts
                 .filter(|_| is_volume)
-                .map(|facts| (facts.cluster.clone(), facts.name.to_string()))
+                .map(|facts| (facts.common.cluster.clone(), facts.name.to_string()))
                 .filter(|volume| self.volumes.is_storage_gone(volume, self.history))
                 .map(|_| LeftOut::StorageGone),
         ];

@@ -78,8 +78,8 @@ impl Recovery<'_, '_> {
         let webhooks = self.back_if(|facts| facts.is_strict_webhook);
         notices.extend(webhooks.map(RecoveryNotice::StrictWebhooks));
         notices.extend(self.asked_services());
-        let claims = self.back_if(|facts| &*facts.kind == "PersistentVolumeClaim");
-        let limits = self.back_if(|facts| &*facts.kind == "LimitRange");
+        let claims = self.back_if(|facts| facts.common.kind == "PersistentVolumeClaim");
+        let limits = self.back_if(|facts| facts.common.kind == "LimitRange");
         notices.extend(
             limits
                 .filter(|_| claims.is_some())
@@ -101,7 +101,7 @@ impl Recovery<'_, '_> {
     /// Whether kubectl has to run twice: it looks for all kinds before it creates the first object.
     fn needs_two_runs(&self) -> bool {
         let any = |is_such: fn(&Facts) -> bool| self.back_if(is_such).is_some();
-        any(|facts| &*facts.kind == "CustomResourceDefinition") && any(|facts| facts.is_custom)
+        any(|facts| facts.common.kind == "CustomResourceDefinition") && any(|facts| facts.is_custom)
     }
 
     /// Configurations of webhooks that exist and ask a service that comes back.
@@ -109,10 +109,10 @@ impl Recovery<'_, '_> {
         let services: BTreeSet<(Option<&[u8]>, &str, &str)> = self
             .back()
             .filter_map(|item| item.facts.as_deref())
-            .filter(|facts| &*facts.kind == "Service" && facts.group.is_empty())
+            .filter(|facts| facts.common.kind == "Service" && facts.common.group.is_empty())
             .map(|facts| {
-                let cluster = facts.cluster.as_deref();
-                (cluster, &*facts.namespace, &*facts.name)
+                let cluster = facts.common.cluster.as_deref();
+                (cluster, facts.common.namespace.as_str(), &*facts.name)
             })
             .collect();
         if services.is_empty() {
@@ -141,7 +141,7 @@ impl Recovery<'_, '_> {
             .iter()
             .filter_map(|entry| self.defined_by(&entry.record))
             .collect();
-        let is_definition = |facts: &Facts| &*facts.kind == "CustomResourceDefinition";
+        let is_definition = |facts: &Facts| facts.common.kind == "CustomResourceDefinition";
         let back = self
             .back()
             .filter(|item| item.facts.as_deref().is_some_and(is_definition))
@@ -223,17 +223,20 @@ impl Recovery<'_, '_> {
         let mut deletions: HashMap<(Option<&[u8]>, &str), Vec<i64>> = HashMap::new();
         for item in &self.items {
             if let (Some(facts), Some(main)) = (&item.facts, item.deleted_at) {
-                let namespace = (facts.cluster.as_deref(), &*facts.namespace);
+                let namespace = (
+                    facts.common.cluster.as_deref(),
+                    facts.common.namespace.as_str(),
+                );
                 deletions.entry(namespace).or_default().push(main);
             }
         }
         let has_several_clusters = self.question.catalog().has_several_clusters();
         let notices = self.items.iter().filter_map(|item| {
             let facts = item.facts.as_ref()?;
-            let is_namespace = &*facts.kind == "Namespace" && facts.group.is_empty();
+            let is_namespace = facts.common.kind == "Namespace" && facts.common.group.is_empty();
             let (began, _) = item.began.filter(|_| is_namespace)?;
             let last = item.deleted_at.unwrap_or(i64::MAX);
-            let cluster = facts.cluster.as_deref();
+            let cluster = facts.common.cluster.as_deref();
             let inside = deletions.get(&(cluster, &*facts.name));
             let inside = inside.into_iter().flatten().copied();
             let with_it: Vec<i64> = inside
@@ -275,7 +278,7 @@ fn kinds(items: &[&Item]) -> Kinds {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for item in items {
         let facts = item.facts.as_ref();
-        let kind = facts.map_or("keys", |facts| &*facts.kind);
+        let kind = facts.map_or("keys", |facts| facts.common.kind.as_str());
         let count = counts.entry(kind).or_default();
         *count = count.saturating_add(1);
     }

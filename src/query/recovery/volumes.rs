@@ -118,7 +118,7 @@ impl Volumes {
     ) -> Self {
         let is_bound = |item: &Item| {
             let facts = item.facts.as_ref();
-            facts.is_some_and(|facts| facts.kind.starts_with("PersistentVolume"))
+            facts.is_some_and(|facts| facts.common.kind.starts_with("PersistentVolume"))
         };
         let mut volumes = Self::default();
         if !items.iter().any(is_bound) {

@@ -161,10 +161,10 @@ impl Printer<'_, '_> {
             }
         }
         if let Some(facts) = &item.facts {
-            put("kind", facts.kind.to_string().into());
-            put("group", facts.group.to_string().into());
-            if !facts.namespace.is_empty() {
-                put("namespace", facts.namespace.to_string().into());
+            put("kind", facts.common.kind.clone().into());
+            put("group", facts.common.group.clone().into());
+            if !facts.common.namespace.is_empty() {
+                put("namespace", facts.common.namespace.clone().into());
             }
             put("name", facts.name.to_string().into());
         }

@@ -150,7 +150,11 @@ pub(super) fn width(items: usize) -> usize {
 pub(super) fn file_name(number: usize, width: usize, item: &Item) -> Vec<u8> {
     let what = match &item.facts {
         Some(facts) if facts.is_named => {
-            let parts = [&*facts.kind.to_lowercase(), &*facts.namespace, &*facts.name];
+            let parts = [
+                &*facts.common.kind.to_lowercase(),
+                facts.common.namespace.as_str(),
+                &*facts.name,
+            ];
             let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
             parts.join("-").into_bytes()
         }
