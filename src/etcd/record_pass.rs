@@ -8,7 +8,7 @@ use crate::bbolt::{Bucket, Direction, Element, WalkedPages};
 use super::completeness::Completeness;
 use super::defragmentation::Defragmentation;
 use super::hash::{CrcPart, HashedRecord, RunningHashKv, salvaged_in};
-use super::key_ids::{KeyId, KeyIds, KeyNumbers};
+use super::key_ids::{KeyId, KeyIds, KeyNumbers, to_usize};
 use super::key_texts::KeyTexts;
 use super::packed_newest::PackedNewest;
 use super::record::Record;
@@ -90,14 +90,24 @@ impl<T> SeenKeys<T> {
 
     /// The current values, for a pass over the records.
     pub fn live(&self) -> LiveRecords<'_, T> {
-        let live = self.newest.iter().filter(|seen| !seen.newest.is_deletion());
-        let mut revisions: Vec<Revision> = live.map(|seen| seen.newest.unpack().revision).collect();
-        revisions.sort_unstable();
-        LiveRecords {
+        let seen = self.newest.iter().zip(0_u32..);
+        let live = seen.filter(|(seen, _)| !seen.newest.is_deletion());
+        let mut by_revision: Vec<u32> = live.map(|(_, number)| number).collect();
+        by_revision.sort_unstable_by_key(|number| self.revision(*number));
+        let mut live = LiveRecords {
             keys: self,
-            revisions,
+            by_revision,
             next: 0,
-        }
+            around: [None; 2],
+        };
+        live.go_to(0);
+        live
+    }
+
+    /// The revision of the newest record of the key with a number.
+    fn revision(&self, number: u32) -> Option<Revision> {
+        let seen = self.newest.get(to_usize(number))?;
+        Some(seen.newest.unpack().revision)
     }
 
     /// Whether a record is the current value of its key.
@@ -115,26 +125,34 @@ impl<T> SeenKeys<T> {
 #[derive(Debug)]
 pub struct LiveRecords<'k, T> {
     keys: &'k SeenKeys<T>,
-    /// Ascending.
-    revisions: Vec<Revision>,
+    /// The numbers of the keys that have one, ascending by its revision.
+    by_revision: Vec<u32>,
     /// The index of the first one after the last record.
     next: usize,
+    /// The revisions of the one before it, and of itself.
+    around: [Option<Revision>; 2],
 }
 
 impl<T> LiveRecords<'_, T> {
     /// Whether a record is the current value of its key.
     pub fn has(&mut self, record: &Record<'_>) -> bool {
-        let revision = record.revision;
-        let at = |index: usize| self.revisions.get(index);
-        let before = self.next.checked_sub(1).and_then(at);
-        let is_next = before.is_none_or(|before| *before < revision)
-            && at(self.next).is_none_or(|next| revision <= *next);
-        if !is_next {
-            self.next = self.revisions.partition_point(|known| *known < revision);
+        let revision = Some(record.revision);
+        let [before, next] = self.around;
+        if !(before < revision && (next.is_none() || revision <= next)) {
+            let is_before = |number: &u32| self.keys.revision(*number) < revision;
+            self.go_to(self.by_revision.partition_point(is_before));
         }
-        let has_revision = self.revisions.get(self.next) == Some(&revision);
-        self.next = self.next.saturating_add(usize::from(has_revision));
+        let has_revision = self.around[1] == revision;
+        if has_revision {
+            self.go_to(self.next.saturating_add(1));
+        }
         has_revision && self.keys.is_live(record)
+    }
+
+    fn go_to(&mut self, next: usize) {
+        let at = |index: usize| self.keys.revision(*self.by_revision.get(index)?);
+        self.around = [next.checked_sub(1).and_then(at), at(next)];
+        self.next = next;
     }
 }
 
