@@ -47,7 +47,7 @@ use std::ops::Range;
 
 use chain::heaviest_chain;
 use index_set::IndexSet;
-use packed::Packed;
+use packed::Timed;
 use packed_list::Cursor;
 use point_list::PointList;
 
@@ -128,7 +128,7 @@ struct Claims {
 }
 
 impl Claims {
-    fn add(&mut self, point: Packed, accepted: bool) {
+    fn add(&mut self, point: Timed, accepted: bool) {
         if !point.is_exact() {
             return;
         }
@@ -147,35 +147,40 @@ impl WallClock {
     #[must_use]
     pub fn new(points: Points, revisions: (i64, i64)) -> Self {
         let points = PointList::from(points);
-        let chain = heaviest_chain(&points);
-        let accepted = accept(&points, &chain);
-        let (lower, upper) = bounds(&points, &accepted);
-        let mut clock = Self {
+        // Each point is unpacked once for all that follows, because that takes longer than to look at it.
+        let mut timed: Vec<Timed> = Vec::with_capacity(points.len());
+        let mut crowded: Vec<(i64, Range<usize>)> = Vec::new();
+        let (mut main, mut first) = (i64::MIN, 0);
+        for (index, point) in points.iter() {
+            if point.main() != main {
+                (main, first) = (point.main(), index);
+            }
+            if index.saturating_sub(first) >= FEW {
+                crowded.pop_if(|(known, _)| *known == main);
+                crowded.push((main, first..index.saturating_add(1)));
+            }
+            timed.push(point.into());
+        }
+        let chain = heaviest_chain(&timed);
+        let accepted = accept(&timed, &chain);
+        let (lower, upper) = bounds(&timed, &accepted);
+        let claims = |(main, own): (i64, Range<usize>)| {
+            let mut claims = Claims::default();
+            for index in own {
+                if let Some(point) = timed.get(index) {
+                    claims.add(*point, accepted.contains(index));
+                }
+            }
+            (main, claims)
+        };
+        Self {
+            claims: crowded.into_iter().map(claims).collect(),
             points,
             accepted,
             chain,
             lower,
             upper,
-            claims: Vec::new(),
             revisions,
-        };
-        clock.find_claims();
-        clock
-    }
-
-    /// Computes the claims of the revisions that have more than [`FEW`] points.
-    fn find_claims(&mut self) {
-        let (mut main, mut claims, mut count) = (i64::MIN, Claims::default(), 0_usize);
-        for (index, point) in self.points.iter() {
-            if point.main() != main {
-                (main, claims, count) = (point.main(), Claims::default(), 0);
-            }
-            claims.add(point, self.accepted.contains(index));
-            count = count.saturating_add(1);
-            if count > FEW {
-                self.claims.pop_if(|(known, _)| *known == main);
-                self.claims.push((main, claims));
-            }
         }
     }
 
@@ -189,7 +194,7 @@ impl WallClock {
         let mut claims = Claims::default();
         for index in own {
             if let Some(point) = points.get(index) {
-                claims.add(point, self.accepted.contains(index));
+                claims.add(point.into(), self.accepted.contains(index));
             }
         }
         claims
@@ -344,11 +349,16 @@ fn last_before(set: &IndexSet, end: usize) -> Option<usize> {
     set.last_to(end.checked_sub(1)?)
 }
 
+/// The points with their indexes.
+fn numbered(points: &[Timed]) -> impl DoubleEndedIterator<Item = (usize, Timed)> {
+    points.iter().copied().enumerate()
+}
+
 /// Accepts the points on the chain and those that contradict it by at most [`SKEW_SECONDS`]. A floor is only a lower
 /// bound, so a floor that is much older than the chain is accepted too.
-fn accept(points: &PointList, chain: &IndexSet) -> IndexSet {
+fn accept(points: &[Timed], chain: &IndexSet) -> IndexSet {
     let mut next: Option<i64> = None;
-    let mut not_too_new = points.iter().rev().filter_map(|(index, point)| {
+    let mut not_too_new = numbered(points).rev().filter_map(|(index, point)| {
         let time = point.seconds();
         next = chain.contains(index).then_some(time).or(next);
         let limit = next.map(|next| next.saturating_add(SKEW_SECONDS));
@@ -356,7 +366,7 @@ fn accept(points: &PointList, chain: &IndexSet) -> IndexSet {
     });
     let not_too_new = IndexSet::new(points.len(), &mut not_too_new);
     let mut last: Option<i64> = None;
-    let mut accepted = points.iter().filter_map(|(index, point)| {
+    let mut accepted = numbered(points).filter_map(|(index, point)| {
         let time = point.seconds();
         last = chain.contains(index).then_some(time).or(last);
         let too_old = last.is_some_and(|last| time < last.saturating_sub(SKEW_SECONDS));
@@ -368,8 +378,8 @@ fn accept(points: &PointList, chain: &IndexSet) -> IndexSet {
 /// The points that are a lower bound for later revisions, and those that are an upper bound for earlier ones. A lower
 /// bound must not be newer than any accepted exact time that follows, and an upper bound must not be older than any
 /// accepted time that precedes it.
-fn bounds(points: &PointList, accepted: &IndexSet) -> (IndexSet, IndexSet) {
-    let accepted = || points.iter().filter(|(index, _)| accepted.contains(*index));
+fn bounds(points: &[Timed], accepted: &IndexSet) -> (IndexSet, IndexSet) {
+    let accepted = || numbered(points).filter(|(index, _)| accepted.contains(*index));
     // First pass, from the end: the accepted exact points that are older than all that follow.
     let mut oldest: Vec<(usize, u32)> = Vec::new();
     for (index, point) in accepted().rev().filter(|(_, point)| point.is_exact()) {
@@ -450,16 +460,16 @@ mod tests {
                 })
                 .collect();
             let list = PointList::from(points(&times));
-            let points: Vec<(usize, Packed)> = list.iter().collect();
+            let points: Vec<Timed> = list.iter().map(|(_, point)| point.into()).collect();
             let weight_if_ascending = |on: &dyn Fn(usize) -> bool| {
-                let picked = points.iter().filter(|(index, _)| on(*index));
-                let picked: Vec<&Packed> = picked.map(|(_, point)| point).collect();
+                let picked = numbered(&points).filter(|(index, _)| on(*index));
+                let picked: Vec<Timed> = picked.map(|(_, point)| point).collect();
                 let ascends = picked.is_sorted_by_key(|point| point.time());
                 ascends.then(|| picked.iter().map(|p| weight(p.evidence())).sum::<u32>())
             };
             let heaviest =
                 (0..512_u32).filter_map(|set| weight_if_ascending(&|index| set >> index & 1 == 1));
-            let chain = heaviest_chain(&list);
+            let chain = heaviest_chain(&points);
             let weight = weight_if_ascending(&|index| chain.contains(index));
             assert_eq!(weight, heaviest.max(), "{times:?}");
         }

@@ -6,7 +6,7 @@ use crate::k8s::anchors::Evidence;
 use crate::wire::Reader;
 
 use super::index_set::IndexSet;
-use super::point_list::PointList;
+use super::packed::Timed;
 
 /// What an anchor counts in the chain: twice as much if no client can set its time.
 pub(super) fn weight(evidence: Evidence) -> u32 {
@@ -25,7 +25,7 @@ pub(super) fn weight(evidence: Evidence) -> u32 {
 ///
 /// Of equally heavy chains, the newest time is preferred before each step and the oldest time at the end. So a single
 /// wrong time between two right ones is not on the chain.
-pub(super) fn heaviest_chain(points: &PointList) -> IndexSet {
+pub(super) fn heaviest_chain(points: &[Timed]) -> IndexSet {
     let times = times_of(points);
     // For a range of times: the heaviest chain that ends in it.
     let mut tree: Vec<Chain> = vec![Chain::EMPTY; times.len().saturating_add(1)];
@@ -33,7 +33,7 @@ pub(super) fn heaviest_chain(points: &PointList) -> IndexSet {
     let mut best: Option<(u32, Reverse<u32>, u32)> = None;
     // The number of times up to that of the point.
     let mut rank = 1_usize;
-    for ((_, point), index) in points.iter().zip(0_u32..) {
+    for (point, index) in points.iter().zip(0_u32..) {
         // Most points have the time of the point before them or the next one.
         let near = |rank: usize| times.get(rank.saturating_sub(1)) == Some(&point.time());
         if !near(rank) {
@@ -63,9 +63,9 @@ pub(super) fn heaviest_chain(points: &PointList) -> IndexSet {
 }
 
 /// The different times, ascending.
-fn times_of(points: &PointList) -> Vec<u32> {
+fn times_of(points: &[Timed]) -> Vec<u32> {
     let mut times: Vec<u32> = Vec::new();
-    for (_, point) in points.iter() {
+    for point in points {
         // Most points have the time of the point before them.
         if times.last() != Some(&point.time()) {
             times.push(point.time());

@@ -75,11 +75,45 @@ impl Packed {
     }
 
     pub(super) fn is_exact(self) -> bool {
-        self.evidence() != Evidence::Floor
+        Timed::from(self).is_exact()
     }
 
     pub(super) fn seconds(self) -> i64 {
         i64::from(self.time())
+    }
+}
+
+/// The time of a point and its evidence, in 5 bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Timed {
+    time: [u8; 4],
+    evidence: Evidence,
+}
+
+impl From<Packed> for Timed {
+    fn from(point: Packed) -> Self {
+        Self {
+            time: point.time,
+            evidence: point.evidence(),
+        }
+    }
+}
+
+impl Timed {
+    pub(super) fn time(self) -> u32 {
+        u32::from_le_bytes(self.time)
+    }
+
+    pub(super) fn seconds(self) -> i64 {
+        i64::from(self.time())
+    }
+
+    pub(super) fn evidence(self) -> Evidence {
+        self.evidence
+    }
+
+    pub(super) fn is_exact(self) -> bool {
+        self.evidence != Evidence::Floor
     }
 }
 
