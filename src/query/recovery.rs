@@ -25,16 +25,15 @@ use super::deletions::{
 use super::filters::Filter;
 use super::left_out::{Kept, LeftOut};
 use super::no_answer::NoAnswer;
-use super::notice::Notice;
 use super::objects::ReadValue;
 use super::question::Question;
 use super::resolve::{only_one, resolve, resolve_events};
-use super::revision::RevisionExpr;
+use super::revision::{RangeExpr, RevisionExpr};
 use super::scope::Scope;
 use super::select::{Selection, Which};
 use super::served_version::{StoredVersion, put_into_served};
 use decide::Decision;
-use events::{Read, RecoveryEvents, Wanted};
+use events::{RecoveryEvents, Wanted};
 use volumes::{Claim, InCluster, Volumes};
 
 pub use super::served_version::Release;
@@ -78,6 +77,19 @@ impl RecoveryFilters {
             (None, Some(time)) => question.revision_at(time).map(Some),
             (None, None) => Ok(None),
         }
+    }
+
+    /// The deletions that are asked for: those after the first revision, up to the second. None if all are.
+    fn resolve_range(
+        &self,
+        range: Option<RangeExpr>,
+        question: &Question<'_>,
+        which: &Which,
+    ) -> Result<Option<(i64, i64)>, NoAnswer> {
+        let (after, to) = resolve_events(range, None, question, which)?;
+        let has_times = self.since.is_some() || self.until.is_some();
+        let has_range = after.0 > 0 || to.0 != i64::MAX || has_times;
+        Ok(has_range.then_some((after.0, to.0)))
     }
 
     /// Refuses `ADDRESS@REV` together with a flag that selects deletions or another time. `own` is that revision.
@@ -191,22 +203,17 @@ impl<'q, 'a> Recovery<'q, 'a> {
             selection.covers(key) || known.is_some_and(is_namespace)
         };
         let wanted = at.is_none().then_some(&covers as Wanted<'_>);
-        let Read {
-            history,
-            events,
-            live,
-        } = RecoveryEvents::read(question, known, wanted);
-        let catalog = question.catalog();
-        let (after, to) = resolve_events(range, None, question, &which)?;
-        let has_times = filters.since.is_some() || filters.until.is_some();
-        let has_range = after.0 > 0 || to.0 != i64::MAX || has_times;
+        let read = RecoveryEvents::read(question, known, wanted);
+        let (catalog, history, events) = (question.catalog(), read.history, read.events);
+        let range = filters.resolve_range(range, question, &which)?;
+        let has_range = range.is_some();
         let request = Request {
             wanted: &covers,
             last: filters.last,
             at,
             earlier: EarlierLives::if_range(has_range),
         };
-        let all = (events.all(), live);
+        let all = (events.all(), read.live);
         let Plan {
             mut items,
             versions,
@@ -214,20 +221,17 @@ impl<'q, 'a> Recovery<'q, 'a> {
         } = plan(store, &request, catalog, question.objects(), &history, all);
         // Without a range, only keys that do not exist now are recovered, each from its last deletion. The earlier
         // deletions of a key that was written again become notices.
-        let earlier = items.extract_if(.., |item| item.is_made_again && !has_range);
-        let earlier: Vec<Item> = earlier.collect();
+        let is_earlier = |item: &mut Item| item.is_made_again && !has_range;
+        let earlier: Vec<Item> = items.extract_if(.., is_earlier).collect();
         // If no object comes back in the end, the reason may be that the namespace does not exist. `why_none`
         // checks that.
         let is_unknown = items.is_empty() || (has_no_address && !scope.is_all());
-        if after.0 < store.compact_revision() {
+        if range.map_or(0, |(after, _)| after) < store.compact_revision() {
             question.note_compacted(&covers, None);
         }
         // If all objects at a revision were asked for, it does not matter which of them were deleted.
-        let notices = at.is_none().then(|| {
-            existing::notices(question, &history, &live, &selection, (&earlier, &versions))
-        });
-        for notice in notices.into_iter().flatten() {
-            question.notices().add(Notice::Recovery(notice));
+        if at.is_none() {
+            existing::note(question, &history, &live, &selection, (&earlier, &versions));
         }
         drop(live);
         let volumes = Volumes::read(question, &history, &events, &items);
@@ -243,7 +247,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
             items,
             versions,
         };
-        recovery.choose(has_range.then_some((after.0, to.0)))?;
+        recovery.choose(range)?;
         if recovery.items.is_empty() {
             return Err(recovery.why_none(head, is_unknown));
         }

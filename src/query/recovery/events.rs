@@ -3,7 +3,7 @@
 //! all objects.
 
 use crate::etcd::{AtRevision, EventChooser, EventFold, KeyEntry, KeyedEvents, Keyspace};
-use crate::k8s::catalog::{Catalog, Survey};
+use crate::k8s::catalog::{Catalog, Location, Survey};
 use crate::query::deletions::{LiveKeys, ObjectHistory, live};
 use crate::query::question::Question;
 
@@ -55,7 +55,7 @@ impl<'a> RecoveryEvents<'a> {
             let deleted = deleted.as_ref();
             deleted.is_none_or(|deleted| deleted.contains(key))
         };
-        let is_read = |key: &[u8]| is_other(catalog, key) || is_wanted(key) && is_deleted(key);
+        let is_read = |key: &[u8]| is_wanted(key) && is_deleted(key) || is_other(catalog, key);
         let chooser = EventChooser::new(store, &is_read);
         let mut fold = match deleted {
             Some(_) => EventFold::compared_by_key(store),
@@ -106,20 +106,29 @@ impl<'a> RecoveryEvents<'a> {
 
 /// Whether a recovery has to know an object, whether it was asked for or not.
 fn is_other(catalog: &Catalog, key: &[u8]) -> bool {
-    Survey::is_definition(key) || is_storage(catalog, key) || is_configuration(catalog, key)
+    let location = catalog.locate(key);
+    let is_such =
+        |location: Location<'_, '_>| is_storage_at(&location) || is_configuration_at(&location);
+    Survey::is_definition(key) || location.is_some_and(is_such)
 }
 
 /// Whether a key is that of a PersistentVolume or a StorageClass.
 pub fn is_storage(catalog: &Catalog, key: &[u8]) -> bool {
     let location = catalog.locate(key);
-    location.is_some_and(|location| {
-        let plural = &*location.resource.plural;
-        matches!(plural, "persistentvolumes" | "storageclasses")
-    })
+    location.is_some_and(|location| is_storage_at(&location))
+}
+
+fn is_storage_at(location: &Location<'_, '_>) -> bool {
+    let plural = &*location.resource.plural;
+    matches!(plural, "persistentvolumes" | "storageclasses")
 }
 
 /// Whether a key is that of a configuration of webhooks.
 pub fn is_configuration(catalog: &Catalog, key: &[u8]) -> bool {
     let location = catalog.locate(key);
-    location.is_some_and(|location| location.resource.plural.ends_with("webhookconfigurations"))
+    location.is_some_and(|location| is_configuration_at(&location))
+}
+
+fn is_configuration_at(location: &Location<'_, '_>) -> bool {
+    location.resource.plural.ends_with("webhookconfigurations")
 }

@@ -13,6 +13,7 @@ use crate::named::{NameField, key_text};
 use crate::parallel::read_all;
 
 use super::super::deletions::{Item, LiveKeys, ObjectHistory};
+use super::super::notice::Notice;
 use super::super::question::Question;
 use super::super::recovery_notice::{EarlierLife, Keys, RecoveryNotice, Terminating};
 use super::super::select::Selection;
@@ -20,15 +21,15 @@ use super::super::select::Selection;
 /// How many objects a notice names. The others are only counted.
 const NAMED: usize = 5;
 
-/// The notices about what was asked for and exists, the keys of `live`. `earlier` are the deleted lives of keys that
+/// Adds the notices about what was asked for and exists, the keys of `live`. `earlier` are the deleted lives of keys that
 /// were written again, with their versions.
-pub fn notices(
+pub fn note(
     question: &Question<'_>,
     history: &ObjectHistory,
     live: &LiveKeys<'_>,
     selection: &Selection,
     (earlier, versions): (&[Item], &Events<'_>),
-) -> Vec<RecoveryNotice> {
+) {
     let mut notices = namespaces(question, history, live);
     notices.extend(terminating(question, history, live));
     let earlier: Vec<&Item> = earlier.iter().filter(|item| item.exists).collect();
@@ -39,7 +40,9 @@ pub fn notices(
     } else {
         made_again(question, history, &earlier, versions)
     });
-    notices
+    for notice in notices {
+        question.notices().add(Notice::Recovery(notice));
+    }
 }
 
 /// The newest revision before a deletion began, for a command with `--at`. None if it is compacted.
