@@ -187,8 +187,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
         question: &'q Question<'a>,
         filters: &'q RecoveryFilters,
     ) -> Result<Self, NoAnswer> {
-        let store = question.store();
-        let (which, range) = filters.which.split_range()?;
+        let (store, (which, range)) = (question.store(), filters.which.split_range()?);
         let (which, own) = which.split_revision(store)?;
         filters.check(own)?;
         let at = filters.resolve_at(own, question, &which)?;
@@ -196,8 +195,8 @@ impl<'q, 'a> Recovery<'q, 'a> {
         let selection = which.select(&[(store, head)], question.keyring())?;
         let scope = which.scope();
         let has_no_address = which.words().is_empty();
-        let is_whole = has_no_address && scope.is_all();
-        let known = (!is_whole).then(|| question.catalog());
+        let is_part = !has_no_address || !scope.is_all();
+        let known = is_part.then(|| question.catalog());
         let covers = |key: &[u8]| {
             let is_namespace = |catalog| has_no_address && is_namespace_of(key, &scope, catalog);
             selection.covers(key) || known.is_some_and(is_namespace)
@@ -225,7 +224,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
         let earlier: Vec<Item> = items.extract_if(.., is_earlier).collect();
         // If no object comes back in the end, the reason may be that the namespace does not exist. `why_none`
         // checks that.
-        let is_unknown = items.is_empty() || (has_no_address && !scope.is_all());
+        let is_unknown = items.is_empty() || (has_no_address && is_part);
         if range.map_or(0, |(after, _)| after) < store.compact_revision() {
             question.note_compacted(&covers, None);
         }
