@@ -32,6 +32,7 @@ use super::revision::{RangeExpr, RevisionExpr};
 use super::scope::Scope;
 use super::select::{Selection, Which};
 use super::served_version::{StoredVersion, put_into_served};
+use super::updates::managers_of_indexes;
 use decide::Decision;
 use events::{RecoveryEvents, Wanted};
 use volumes::{Claim, InCluster, Volumes};
@@ -374,6 +375,15 @@ impl<'q, 'a> Recovery<'q, 'a> {
     pub fn restored_place(&self, item: &Item) -> Option<PlacedRecord<'a>> {
         let version = item.is_restored.then_some(item.version)?;
         self.versions.placed(version)
+    }
+
+    /// The managers of the last write of each item before its deletion began.
+    pub fn managers_of_each(&self, items: &[&Item]) -> Vec<Vec<String>> {
+        let versions = items
+            .iter()
+            .map(|item| item.is_restored.then_some(item.version));
+        let versions: Vec<Option<usize>> = versions.collect();
+        managers_of_indexes(&self.versions, &versions, self.question.objects())
     }
 
     /// The revision whose objects come back, instead of the deleted ones.

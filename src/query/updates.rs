@@ -4,7 +4,7 @@
 //! in values as they are stored. What has to be done in order (a value that cannot be read is reported, masks are
 //! numbered as they are printed) is done after that, one event after the other, for the events that need it.
 
-use crate::etcd::{Event, EventType, Record};
+use crate::etcd::{Event, EventType, Events, Record};
 use crate::k8s::diff::{FieldChange, Scope};
 use crate::k8s::object::is_secret_key;
 use crate::k8s::redact::SealedChanges;
@@ -35,6 +35,26 @@ pub fn managers_of_each(events: &[Event<'_>], objects: &Objects<'_>) -> Vec<Vec<
     objects.forget_read(events.len().saturating_mul(2));
     let events = events.iter().zip(quick);
     let each = events.map(|(event, quick)| quick.unwrap_or_else(|| managers_of(event, objects)));
+    each.collect()
+}
+
+/// The same of the events at some indexes of a list, which are read by system calls; nothing of what has no index.
+pub fn managers_of_indexes(
+    all: &Events<'_>,
+    indexes: &[Option<usize>],
+    objects: &Objects<'_>,
+) -> Vec<Vec<String>> {
+    let reader = objects.values();
+    let quick = read_all(indexes, |index| {
+        with_buffers(|buffer, other_buffer| {
+            let event = all.copy((*index)?, reader.source, buffer)?;
+            managers(&event, reader.previous(&event, other_buffer), reader)
+        })
+    });
+    objects.forget_read(indexes.len().saturating_mul(2));
+    let unknown = |index: Option<usize>| Some(managers_of(&all.get(index?)?, objects));
+    let each = indexes.iter().zip(quick);
+    let each = each.map(|(index, quick)| quick.or_else(|| unknown(*index)).unwrap_or_default());
     each.collect()
 }
 

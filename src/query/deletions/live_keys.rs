@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::etcd::Record;
-use crate::k8s::catalog::{Catalog, Namespace};
+use crate::k8s::catalog::{Location, Namespace};
 
 /// The keys that exist at the newest revision.
 #[derive(Debug, Default)]
@@ -20,9 +20,9 @@ pub struct LiveKeys<'a> {
 pub type MarkedRecords<'a> = BTreeMap<Box<[u8]>, Record<'a>>;
 
 impl<'a> LiveKeys<'a> {
-    /// Adds a key. The newest put of a terminating one is added to `terminating`.
-    pub fn add(&mut self, key: &[u8], catalog: &Catalog) {
-        let Some(location) = catalog.locate(key) else {
+    /// Adds a key, which has this location. The newest put of a terminating one is added to `terminating`.
+    pub fn add(&mut self, location: Option<&Location<'_, '_>>) {
+        let Some(location) = location else {
             return;
         };
         if let Some(namespace) = location.namespace_of() {

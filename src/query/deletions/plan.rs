@@ -286,7 +286,7 @@ fn deleted<'a>(
                 item
             }));
             if let Some(terminating) = live {
-                plan.live.add(key, catalog);
+                plan.live.add(catalog.locate(key).as_ref());
                 let record = terminating.map(|record| (Box::from(*key), *record));
                 plan.live.terminating.extend(record);
             }
@@ -297,7 +297,7 @@ fn deleted<'a>(
         let live = Keyspace::at(store, AtRevision::HEAD, |key| (request.wanted)(key)).live;
         plan.live = LiveKeys::default();
         for KeyEntry { key, record } in &live {
-            plan.live.add(key, catalog);
+            plan.live.add(catalog.locate(key).as_ref());
             if history.is_marked(key) {
                 plan.live.terminating.insert(key.clone(), *record);
             }

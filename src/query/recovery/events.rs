@@ -45,9 +45,11 @@ impl<'a> RecoveryEvents<'a> {
         let is_wanted = |key: &[u8]| wanted.is_some_and(|wanted| wanted(key));
         let mut live = LiveKeys::default();
         let deleted = lives.map(|lives| {
-            let keys = lives.never_deleted.iter();
-            for key in keys.filter(|key| is_wanted(key) && !is_other(catalog, key)) {
-                live.add(key, catalog);
+            for key in lives.never_deleted.iter().filter(|key| is_wanted(key)) {
+                let location = catalog.locate(key);
+                if !is_other_at(key, location.as_ref()) {
+                    live.add(location.as_ref());
+                }
             }
             lives.deleted
         });
@@ -106,9 +108,12 @@ impl<'a> RecoveryEvents<'a> {
 
 /// Whether a recovery has to know an object, whether it was asked for or not.
 fn is_other(catalog: &Catalog, key: &[u8]) -> bool {
-    let location = catalog.locate(key);
-    let is_such =
-        |location: Location<'_, '_>| is_storage_at(&location) || is_configuration_at(&location);
+    is_other_at(key, catalog.locate(key).as_ref())
+}
+
+/// The same of a key with this location.
+fn is_other_at(key: &[u8], location: Option<&Location<'_, '_>>) -> bool {
+    let is_such = |location| is_storage_at(location) || is_configuration_at(location);
     Survey::is_definition(key) || location.is_some_and(is_such)
 }
 

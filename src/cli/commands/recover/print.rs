@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::query::deletions::{Cause, Item};
-use crate::query::updates::{BATCH, managers_of_each};
+use crate::query::updates::BATCH;
 use crate::view::json_rows::{Form, JsonRows, kcp_parts};
 use crate::view::key_names::KeyNames;
 use crate::view::record::insert_text;
@@ -134,15 +134,7 @@ impl Printer<'_, '_> {
     /// The managers of the last write of each item.
     pub(super) fn managers(&self, items: &[&Item]) -> Vec<Vec<String>> {
         let question = self.recovery.question();
-        let restored = items.iter().map(|item| self.recovery.restored(item));
-        let restored: Vec<_> = restored.collect();
-        let events: Vec<_> = restored.iter().flatten().copied().collect();
-        let mut each = managers_of_each(&events, question.objects()).into_iter();
-        let managers = restored.iter().map(|event| {
-            let of_event = event.and_then(|_| each.next());
-            of_event.unwrap_or_default()
-        });
-        let managers: Vec<Vec<String>> = managers.collect();
+        let managers = self.recovery.managers_of_each(items);
         if managers.iter().any(|managers| !managers.is_empty()) {
             question.notices().add_who();
         }
