@@ -398,3 +398,54 @@ fn find<'r, 'a>(entries: &'r [KeyEntry<'a>], key: &[u8]) -> Option<&'r Record<'a
         .ok()?;
     entries.get(at).map(|entry| &entry.record)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::diag::Diagnostics;
+    use crate::etcd::Events;
+    use crate::source::Source;
+    use crate::source::testdata::databases;
+
+    #[test]
+    fn the_keys_with_a_tombstone_or_several_generations_were_deleted() {
+        let (mut never_deleted, mut deleted) = (0, 0);
+        for path in databases(&[".db"]) {
+            let diagnostics = Diagnostics::new();
+            let Ok(source) = Source::open(&path) else {
+                continue;
+            };
+            let Ok(store) = Store::open(&source, &diagnostics) else {
+                continue;
+            };
+            let also = Also {
+                needs: &|_| false,
+                add: &mut |_| {},
+            };
+            let lives = KeyLives::read(&store, &|_| true, also);
+            let of_lives: BTreeSet<&[u8]> = lives.never_deleted.iter().collect();
+            let events = Events::read_by_key(&store, |_| true);
+            for (place, key) in events.keys().enumerate() {
+                let generations: Vec<_> = events
+                    .of_key(place)
+                    .iter()
+                    .map(|event| event.placed.generation())
+                    .collect();
+                let has_one = generations
+                    .iter()
+                    .all(|one| one.is_some() && *one == generations[0]);
+                assert_eq!(of_lives.contains(key), has_one, "{path:?}");
+                assert_eq!(lives.deleted.contains(key), !has_one, "{path:?}");
+                never_deleted += usize::from(has_one);
+                deleted += usize::from(!has_one);
+            }
+        }
+        assert!(
+            never_deleted > 500 && deleted > 50,
+            "{never_deleted} {deleted}"
+        );
+    }
+}

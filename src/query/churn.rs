@@ -376,3 +376,35 @@ impl Period {
         step.unwrap_or(0).min(STEPS.saturating_sub(1))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_rows_are_those_of_all_rows_sorted() {
+        for (count, most) in [
+            (5000, 10),
+            (5000, 0),
+            (3, 10),
+            (1500, 200),
+            (2000, usize::MAX),
+        ] {
+            let row = |number: u64| {
+                let mut row = ChurnRow::new(Group::Key(number.to_be_bytes().into()));
+                row.writes = number * 7919 % 613;
+                row
+            };
+            let mut expected: Vec<ChurnRow> = (0..count).map(row).collect();
+            let mut rows = ChurnRows::default();
+            for row in &expected {
+                rows.add(row.clone(), most);
+            }
+            rows.sort(most);
+            expected.sort_by(order);
+            assert_eq!(rows.count, expected.len());
+            expected.truncate(most);
+            assert_eq!(rows.first, expected);
+        }
+    }
+}
