@@ -49,15 +49,12 @@ impl<'a> KeyedEvents<'a> {
 
     /// The events of the key at a place among the keys, oldest first. No page is read for them.
     pub fn of_key(&self, place: usize) -> Vec<PlacedEvent<'a>> {
-        let last = self.last_event(place);
-        let places = std::iter::successors(last, |place| self.events.before(*place));
-        let placed = places.filter_map(|index| {
-            let placed = self.events.records.placed(index)?;
+        let indexes = self.events.of_key_to(self.last_event(place));
+        let placed = |index| {
+            let placed = self.events.placed(index)?;
             Some(PlacedEvent { index, placed })
-        });
-        let mut events: Vec<PlacedEvent<'a>> = placed.collect();
-        events.reverse();
-        events
+        };
+        indexes.into_iter().filter_map(placed).collect()
     }
 
     /// The events of all keys, in the order of revisions.
@@ -371,12 +368,15 @@ impl<'a> Events<'a> {
         }
         let keys = is_last.into_iter().enumerate();
         let keys = keys.filter(|(_, is_last)| *is_last);
-        keys.flat_map(|(last, _)| {
-            let newest_first = std::iter::successors(Some(last), |index| self.before(*index));
-            let mut of_key: Vec<usize> = newest_first.collect();
-            of_key.reverse();
-            of_key
-        })
+        keys.flat_map(|(last, _)| self.of_key_to(Some(last)))
+    }
+
+    /// The indexes of the events of a key up to one of them, oldest first.
+    fn of_key_to(&self, last: Option<usize>) -> Vec<usize> {
+        let newest_first = std::iter::successors(last, |index| self.before(*index));
+        let mut of_key: Vec<usize> = newest_first.collect();
+        of_key.reverse();
+        of_key
     }
 
     /// All events, oldest first. Reversed, newest first.

@@ -210,6 +210,39 @@ pub struct Also<'f, 'a> {
     pub add: &'f mut (dyn FnMut(Record<'a>) + Send),
 }
 
+/// Which keys were never deleted, and which were.
+#[derive(Debug)]
+pub struct KeyLives {
+    /// The keys that were never deleted, in no order.
+    pub never_deleted: KeyTexts,
+    /// All other keys.
+    pub deleted: KeySet,
+}
+
+impl KeyLives {
+    /// Folds all records of the keys for which `wanted` is true. The pass may read records of all keys for something
+    /// else as well.
+    pub fn read<'a>(
+        store: &Store<'a>,
+        wanted: &(dyn Fn(&[u8]) -> bool + Sync),
+        also: Option<Also<'_, 'a>>,
+    ) -> Self {
+        let newest = NewestOfKeys::fold(store, [AtRevision::HEAD], wanted, true, also);
+        let mut lives = Self {
+            never_deleted: KeyTexts::default(),
+            deleted: KeySet::default(),
+        };
+        let keys = newest.keys.iter().zip(newest.has_one_life);
+        for (key, has_one_life) in keys {
+            match has_one_life {
+                true => lives.never_deleted.push(key),
+                false => lives.deleted.add(key),
+            }
+        }
+        lives
+    }
+}
+
 /// A record that counts for a keyspace, as of at least one of the revisions.
 struct Chosen<'a, const N: usize> {
     record: Record<'a>,
@@ -229,39 +262,6 @@ struct NewestOfKeys<'s, 'a, const N: usize> {
     newest: [RecordList<'a>; N],
     /// For each key, by its number, whether all its records are puts of one generation, in the order of revisions.
     has_one_life: Vec<bool>,
-}
-
-/// Which keys were never deleted, and which were.
-#[derive(Debug)]
-pub struct KeyLives {
-    /// The keys that were never deleted, in no order.
-    pub never_deleted: KeyTexts,
-    /// All other keys.
-    pub deleted: KeySet,
-}
-
-impl KeyLives {
-    /// Folds all records of the keys for which `wanted` is true. The pass reads records of all keys for something else as
-    /// well.
-    pub fn read<'a>(
-        store: &Store<'a>,
-        wanted: &(dyn Fn(&[u8]) -> bool + Sync),
-        also: Also<'_, 'a>,
-    ) -> Self {
-        let newest = NewestOfKeys::fold(store, [AtRevision::HEAD], wanted, true, Some(also));
-        let mut lives = Self {
-            never_deleted: KeyTexts::default(),
-            deleted: KeySet::default(),
-        };
-        let keys = newest.keys.iter().zip(newest.has_one_life);
-        for (key, has_one_life) in keys {
-            match has_one_life {
-                true => lives.never_deleted.push(key),
-                false => lives.deleted.add(key),
-            }
-        }
-        lives
-    }
 }
 
 impl<'s, 'a, const N: usize> NewestOfKeys<'s, 'a, N> {
@@ -421,11 +421,7 @@ mod tests {
             let Ok(store) = Store::open(&source, &diagnostics) else {
                 continue;
             };
-            let also = Also {
-                needs: &|_| false,
-                add: &mut |_| {},
-            };
-            let lives = KeyLives::read(&store, &|_| true, also);
+            let lives = KeyLives::read(&store, &|_| true, None);
             let of_lives: BTreeSet<&[u8]> = lives.never_deleted.iter().collect();
             let events = Events::read_by_key(&store, |_| true);
             for (place, key) in events.keys().enumerate() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::bbolt::Direction;
-use crate::etcd::{AtRevision, PlacedRecord, Record, Store};
+use crate::etcd::{Also, AtRevision, PlacedRecord, Record, Store};
 use crate::k8s::catalog::Settled;
 use crate::k8s::encrypt::Keyring;
 
@@ -137,7 +137,7 @@ pub fn read(
 }
 
 /// Collects the resources that a store defines, in a pass over all its records.
-pub struct SurveyFold<'a> {
+struct SurveyFold<'a> {
     at: AtRevision,
     survey: Survey,
     chooser: SurveyChooser,
@@ -147,7 +147,7 @@ pub struct SurveyFold<'a> {
 
 /// Chooses the records that a [`SurveyFold`] needs, on all cores.
 #[derive(Clone)]
-pub struct SurveyChooser {
+struct SurveyChooser {
     settled: Arc<Settled>,
     folders: Arc<KeyFolders>,
 }
@@ -214,6 +214,23 @@ impl<'a> SurveyFold<'a> {
         learn(&mut catalog, &[folders], &[(store, at)], keyring);
         catalog
     }
+}
+
+/// What another pass over all records of a store makes, and the resources of the store as of a revision, which are found in
+/// the same pass.
+pub fn read_beside<'a, T>(
+    store: &Store<'a>,
+    at: AtRevision,
+    keyring: &Keyring,
+    read: impl FnOnce(Also<'_, 'a>) -> T,
+) -> (T, Catalog) {
+    let mut survey = SurveyFold::new(at);
+    let chooser = survey.chooser();
+    let made = read(Also {
+        needs: &|record| chooser.needs(record),
+        add: &mut |record| survey.add(record),
+    });
+    (made, survey.into_full(store, keyring))
 }
 
 /// The resources that a store defines, and the folders of its keys.

@@ -207,11 +207,10 @@ impl ChurnRows {
 
     /// The first `most` of all rows.
     fn new(rows: Counting, most: usize) -> Self {
-        let mut first: Vec<ChurnRow> = rows.into_values().collect();
-        let count = first.len();
-        first.arrange_by(order);
-        first.truncate(most);
-        Self { first, count }
+        let (count, first) = (rows.len(), rows.into_values().collect());
+        let mut rows = Self { first, count };
+        rows.sort(most);
+        rows
     }
 }
 
@@ -225,7 +224,7 @@ struct Count<'q, 'a> {
     managers: Counting,
     /// The rows by resource and by namespace.
     groupings: [(Grouping<'q>, Counting); 2],
-    /// The events of the last key.
+    /// The last key, and its events so far.
     key: Option<(Box<[u8]>, ChurnRow)>,
     keys: ChurnRows,
     leases: ChurnRows,
@@ -270,8 +269,7 @@ impl<'q, 'a> Count<'q, 'a> {
             .is_none_or(|(known, _)| *known != event.key)
         {
             self.finish_key();
-            let row = ChurnRow::new(Group::Key(event.key.clone()));
-            self.key = Some((event.key.clone(), row));
+            self.key = Some((event.key.clone(), ChurnRow::new(Group::Total)));
         }
         let main = event.main;
         let time = self.question.timeline().clock().estimate(main);
@@ -313,6 +311,10 @@ impl<'q, 'a> Count<'q, 'a> {
         }
         let location = self.question.catalog().locate(&key);
         let name = location.map(|location| location.resource.plural_with_group());
+        let row = ChurnRow {
+            group: Group::Key(key.clone()),
+            ..row
+        };
         if row.writes > 1 && name.as_deref() == Some("leases.coordination.k8s.io") {
             self.leases.add(row.clone(), self.most);
         }

@@ -5,14 +5,14 @@ use std::cmp::Reverse;
 use regex::bytes::Regex;
 
 use crate::bbolt::Direction;
-use crate::etcd::{Also, AtRevision, KeyPlaces, PlacedKeyspace, PlacedRecord, Record, Revision};
+use crate::etcd::{AtRevision, KeyPlaces, PlacedKeyspace, PlacedRecord, Record, Revision};
 use crate::fast_map::FastMap;
 use crate::k8s::catalog::Catalog;
 use crate::k8s::resource::Resource;
 use crate::near::near;
 
 use super::address::Address;
-use super::catalog::SurveyFold;
+use super::catalog::read_beside;
 use super::filters::Filter;
 use super::no_answer::NoAnswer;
 use super::not_found::{Missing, NameKind, Why};
@@ -311,14 +311,9 @@ fn keyspace_and_catalog<'a>(
     if !filters.needs_catalog() {
         return (PlacedKeyspace::at(store, at, covers), None);
     }
-    let mut survey = SurveyFold::new(at);
-    let chooser = survey.chooser();
-    let also = Also {
-        needs: &|record| chooser.needs(record),
-        add: &mut |record| survey.add(record),
-    };
-    let keyspace = PlacedKeyspace::at_and(store, at, covers, also);
-    let catalog = survey.into_full(store, question.keyring());
+    let (keyspace, catalog) = read_beside(store, at, question.keyring(), |also| {
+        PlacedKeyspace::at_and(store, at, covers, also)
+    });
     (keyspace, Some(catalog))
 }
 

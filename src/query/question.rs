@@ -5,12 +5,11 @@
 
 use std::cell::{Cell, OnceCell};
 
-use crate::etcd::{Also, AtRevision, Events, KeyEntry, KeyLives, KeyPlaces, Record, Store};
+use crate::etcd::{AtRevision, Events, KeyEntry, KeyLives, KeyPlaces, Record, Store};
 use crate::k8s::catalog::Catalog;
 use crate::k8s::encrypt::Keyring;
 
 use super::address::Address;
-use super::catalog::SurveyFold;
 use super::evidence::Evidence;
 use super::filters::Filters;
 use super::no_answer::NoAnswer;
@@ -187,15 +186,14 @@ impl<'q> Question<'q> {
     /// Which of the keys for which `wanted` is true were deleted. The same pass finds the resources, if they are not known
     /// yet.
     pub(super) fn key_lives(&self, wanted: &(dyn Fn(&[u8]) -> bool + Sync)) -> KeyLives {
-        let mut survey = SurveyFold::new(AtRevision::HEAD);
-        let chooser = survey.chooser();
-        let also = Also {
-            needs: &|record| chooser.needs(record),
-            add: &mut |record| survey.add(record),
-        };
-        let lives = KeyLives::read(&self.store, wanted, also);
-        self.catalog
-            .get_or_init(|| survey.into_full(&self.store, self.keyring));
+        if self.catalog.get().is_some() {
+            return KeyLives::read(&self.store, wanted, None);
+        }
+        let (store, keyring) = (&self.store, self.keyring);
+        let (lives, catalog) = catalog::read_beside(store, AtRevision::HEAD, keyring, |also| {
+            KeyLives::read(store, wanted, Some(also))
+        });
+        self.catalog.get_or_init(|| catalog);
         lives
     }
 
